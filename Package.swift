@@ -1,0 +1,71 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// Layout: each target is one room, and imports point down only. The order below is the order of the rooms, from the
+// bottom up; see docs/architecture.md. Compiler flags that SwiftPM forbids in dependencies stay out of this file, so
+// that other packages can build on the library products; the Makefile passes them.
+let package = Package(
+  name: "weft",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "weft", targets: ["weft"]),
+    .library(name: "WeftFilter", targets: ["WeftFilter"]),
+    .library(name: "WeftCommand", targets: ["WeftCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // C libraries, and the few macros and calls that Swift cannot import.
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+    .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
+    .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .target(name: "CLuaHost", dependencies: ["CLua"]),
+
+    // The data plane and what it stands on.
+    .target(name: "WeftIO", dependencies: ["CLinux", "CAres"]),
+    .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux"]),
+    .target(name: "WeftConfig", dependencies: [.product(name: "Yams", package: "Yams"), "CPCRE2"]),
+    .target(name: "WeftBundle", dependencies: ["WeftConfig"]),
+    .target(
+      name: "WeftTelemetry",
+      dependencies: ["WeftIO", "CLinux", .product(name: "Logging", package: "swift-log")]),
+    .target(
+      name: "WeftFilter",
+      dependencies: [
+        "WeftIO", "WeftHTTP", "WeftConfig", "WeftTelemetry", .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(name: "WeftFilters", dependencies: ["WeftFilter", "CPCRE2", "CZlib"]),
+    .target(name: "WeftLua", dependencies: ["WeftFilter", "WeftBundle", "CLua", "CLuaHost", "CLinux"]),
+    .target(
+      name: "WeftProxy",
+      dependencies: [
+        "WeftIO", "WeftHTTP", "WeftConfig", "WeftTelemetry", "WeftFilter", "CLinux", "CPCRE2",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+
+    // The command line. `WeftCommand` is a library so that a package with filters of its own builds its own `weft`.
+    .target(
+      name: "WeftCommand",
+      dependencies: [
+        "WeftProxy", "WeftFilters", "WeftLua", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
+
+    .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
+    .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP"]),
+    .testTarget(name: "WeftConfigTests", dependencies: ["WeftConfig"]),
+    .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle"]),
+    .testTarget(name: "WeftTelemetryTests", dependencies: ["WeftTelemetry"]),
+    .testTarget(name: "WeftFilterTests", dependencies: ["WeftFilter"]),
+    .testTarget(name: "WeftFiltersTests", dependencies: ["WeftFilters"]),
+    .testTarget(name: "WeftLuaTests", dependencies: ["WeftLua"]),
+    .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
+    .testTarget(name: "EndToEnd", dependencies: ["WeftIO"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
