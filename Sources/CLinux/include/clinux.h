@@ -1,8 +1,5 @@
 #ifndef WEFT_CLINUX_H
 #define WEFT_CLINUX_H
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <stdint.h>
 #include <stddef.h>
 #include <errno.h>

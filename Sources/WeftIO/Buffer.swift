@@ -1,0 +1,101 @@
+import Glibc
+
+/// A fixed-size byte buffer lent by a `BufferPool`; `start..<end` holds bytes that nobody has consumed yet.
+///
+/// A trivial handle: whoever holds it must give it back with `BufferPool.detach`. Detached, it costs its own 32 bytes
+/// and has neither bytes nor space.
+@frozen
+public struct Buffer {
+  public var base: MutableBytePointer
+  public var start = 0
+  public var end = 0
+  public var capacity = 0
+
+  @inlinable @inline(__always)
+  init(detachedAt base: MutableBytePointer) { self.base = base }
+
+  @inlinable @inline(__always) public var isAttached: Bool { capacity != 0 }
+  @inlinable @inline(__always) public var count: Int { end &- start }
+  @inlinable @inline(__always) public var isEmpty: Bool { end == start }
+  @inlinable @inline(__always) public var space: Int { capacity &- end }
+  @inlinable @inline(__always) public var readPointer: BytePointer { BytePointer(base + start) }
+  @inlinable @inline(__always) public var writePointer: MutableBytePointer { base + end }
+
+  /// Moves the unconsumed bytes to the front. Pointers into the buffer are then stale.
+  @inlinable
+  public mutating func compact() {
+    if start == 0 { return }
+    memmove(base, base + start, count)
+    end = count
+    start = 0
+  }
+
+  /// Forgets what has been consumed when nothing is left, so that the whole capacity is space again.
+  @inlinable @inline(__always)
+  public mutating func rewindIfEmpty() {
+    if start == end {
+      start = 0
+      end = 0
+    }
+  }
+}
+
+/// A last-in-first-out pool of buffers of one size: the buffer that is still in the cache is lent first, and an idle
+/// connection holds none. Belongs to one worker.
+public final class BufferPool {
+  /// Capacity of each buffer, in bytes.
+  public let bufferSize: Int
+  @usableFromInline let free: UnsafeMutablePointer<MutableBytePointer>
+  @usableFromInline let keep: Int
+  @usableFromInline var freeCount = 0
+  @usableFromInline let nowhere = MutableBytePointer.allocate(capacity: 1)
+  /// Buffers lent at present.
+  @inlinable public var lent: Int { lentCount }
+  @usableFromInline var lentCount = 0
+
+  /// - Parameter keep: how many returned buffers to hold ready; what comes back beyond that is freed.
+  public init(bufferSize: Int, keep: Int) {
+    self.bufferSize = bufferSize
+    self.keep = keep
+    free = .allocate(capacity: max(keep, 1))
+  }
+
+  deinit {
+    for i in 0..<freeCount { free[i].deallocate() }
+    free.deallocate()
+    nowhere.deallocate()
+  }
+
+  /// A detached buffer.
+  @inlinable @inline(__always) public var none: Buffer { Buffer(detachedAt: nowhere) }
+
+  /// Gives `b` memory if it has none.
+  @inlinable @inline(__always)
+  public func attach(_ b: inout Buffer) {
+    if b.isAttached { return }
+    lentCount &+= 1
+    if freeCount > 0 {
+      freeCount &-= 1
+      b.base = free[freeCount]
+    } else {
+      b.base = .allocate(capacity: bufferSize)
+    }
+    b.start = 0
+    b.end = 0
+    b.capacity = bufferSize
+  }
+
+  /// Takes the memory of `b` back; what it still held is lost.
+  @inlinable @inline(__always)
+  public func detach(_ b: inout Buffer) {
+    if !b.isAttached { return }
+    lentCount &-= 1
+    if freeCount < keep {
+      free[freeCount] = b.base
+      freeCount &+= 1
+    } else {
+      b.base.deallocate()
+    }
+    b = Buffer(detachedAt: nowhere)
+  }
+}
