@@ -29,6 +29,7 @@ let package = Package(
     // The data plane and what it stands on.
     .target(name: "WeftIO", dependencies: ["CLinux", "CAres"]),
     .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux"]),
+    .target(name: "WeftRegex", dependencies: ["WeftIO", "CPCRE2"]),
     .target(name: "WeftConfig", dependencies: [.product(name: "Yams", package: "Yams"), "CPCRE2"]),
     .target(name: "WeftBundle", dependencies: ["WeftConfig"]),
     .target(
@@ -39,12 +40,12 @@ let package = Package(
       dependencies: [
         "WeftIO", "WeftHTTP", "WeftConfig", "WeftTelemetry", .product(name: "Logging", package: "swift-log"),
       ]),
-    .target(name: "WeftFilters", dependencies: ["WeftFilter", "CPCRE2", "CZlib"]),
+    .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftRegex", "CZlib"]),
     .target(name: "WeftLua", dependencies: ["WeftFilter", "WeftBundle", "CLua", "CLuaHost", "CLinux"]),
     .target(
       name: "WeftProxy",
       dependencies: [
-        "WeftIO", "WeftHTTP", "WeftConfig", "WeftTelemetry", "WeftFilter", "CLinux", "CPCRE2",
+        "WeftIO", "WeftHTTP", "WeftRegex", "WeftConfig", "WeftTelemetry", "WeftFilter", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ]),
 
@@ -58,6 +59,7 @@ let package = Package(
 
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
     .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP"]),
+    .testTarget(name: "WeftRegexTests", dependencies: ["WeftRegex"]),
     .testTarget(name: "WeftConfigTests", dependencies: ["WeftConfig"]),
     .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle"]),
     .testTarget(name: "WeftTelemetryTests", dependencies: ["WeftTelemetry"]),
