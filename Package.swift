@@ -15,7 +15,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // C libraries, and the few macros and calls that Swift cannot import.
@@ -23,6 +22,7 @@ let package = Package(
     .systemLibrary(name: "CLua", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
     .systemLibrary(name: "CAres", pkgConfig: "libcares", providers: [.apt(["libc-ares-dev"])]),
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CLuaHost", dependencies: ["CLua"]),
 
@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "WeftIO", dependencies: ["CLinux", "CAres"]),
     .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux"]),
     .target(name: "WeftRegex", dependencies: ["WeftIO", "CPCRE2"]),
-    .target(name: "WeftConfig", dependencies: [.product(name: "Yams", package: "Yams"), "CPCRE2"]),
+    .target(name: "WeftConfig", dependencies: ["CYAML", "CPCRE2"]),
     .target(name: "WeftBundle", dependencies: ["WeftConfig"]),
     .target(
       name: "WeftTelemetry",
