@@ -35,7 +35,7 @@ import WeftTelemetry
         running.subtract(1, ordering: .releasing)
       }
     }
-    threads.forEach { $0.start() }
+    for thread in threads { thread.start() }
     var last: Double = 0
     var lastObservations: UInt64 = 0
     var text: [UInt8] = []

@@ -65,8 +65,8 @@ public struct MetricDescriptor: Sendable, Equatable {
 
   /// The row that stands for this family in docs/metrics.md: a test looks for it there.
   public var documentationRow: String {
-    let labels = labelNames.isEmpty ? "" : labelNames.map { "`\($0)`" }.joined(separator: ", ")
-    return "| `\(name)` | \(kind.rawValue) | \(labels) | \(help) |"
+    let labels = labelNames.isEmpty ? "" : " " + labelNames.map { "`\($0)`" }.joined(separator: ", ")
+    return "| `\(name)` | \(kind.rawValue) |\(labels) | \(help) |"
   }
 }
 

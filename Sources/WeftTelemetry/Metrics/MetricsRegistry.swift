@@ -1,5 +1,3 @@
-import Synchronization
-
 /// All metrics of a process.
 ///
 /// Made for threads that share nothing: each has a `MetricsShard` with cells of its own and increments them without
@@ -9,7 +7,7 @@ import Synchronization
 /// Series are bounded by family (`MetricDescriptor.maxSeries`): label sets beyond the bound share one series whose
 /// labels all read `other`, and are counted in `weft_metrics_series_overflow_total`.
 public final class MetricsRegistry: Sendable {
-  let state = Mutex(RegistryState())
+  let state = Locked(RegistryState())
 
   public init() {}
 
