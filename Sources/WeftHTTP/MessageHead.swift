@@ -52,11 +52,17 @@ public struct MessageHead: ~Copyable {
   /// The sender keeps the connection open (RFC 9112 9.3).
   public var keepAlive = true
   /// `Connection: upgrade` with an `Upgrade` field. The field itself stays in the table, removed from forwarding.
+  /// Of a request: the client asks to switch protocols; of a response: it is a 101 that does so.
   public var upgrade = false
-  /// Received bytes of the whole head, the empty line included; 0 for a head that was made.
+  /// The value of the Upgrade field when `upgrade` is set, else empty.
+  public var upgradeProtocol = TextReference()
+  /// Received bytes of the whole head at `headers.wire`, the empty line included; 0 for a head that was made.
   public var wireLength = 0
   /// Received bytes of the start line, CRLF included; 0 when it must be written anew.
   public var startLineLength = 0
+  /// How much of an incomplete head the parser has seen, so that it does not search the same bytes again. The parser sets
+  /// it to 0 when a head is complete or refused; whoever gives up on an incomplete one must do so, or call `reset`.
+  public var scanned = 0
 
   public init() {}
 
@@ -118,20 +124,19 @@ public struct MessageHead: ~Copyable {
     framing = .none
     keepAlive = true
     upgrade = false
+    upgradeProtocol = TextReference()
     wireLength = 0
     startLineLength = 0
+    scanned = 0
   }
 
-  /// Whether `value` may be a request target in origin-form: `/` or `*` first, no space, control or non-ASCII byte.
+  /// Whether `value` may be a request target: `*`, or origin-form by the rules that received targets must obey.
   public static func isTarget(_ value: Bytes) -> Bool {
-    if value.isEmpty || (value[0] != 0x2f && !(value.count == 1 && value[0] == 0x2a)) { return false }
-    var i = 0
-    while i < value.count {
-      let c = value.base[i]
-      if c <= 0x20 || c >= 0x7f { return false }
-      i &+= 1
-    }
-    return true
+    if value.isEmpty { return false }
+    if value[0] != 0x2f { return value.count == 1 && value[0] == 0x2a }
+    let path = ByteScan.path(value.base, value.count, 0)
+    if path == value.count { return true }
+    return value[path] == 0x3f && ByteScan.query(value.base, value.count, path) == value.count
   }
 }
 
