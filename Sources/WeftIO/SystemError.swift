@@ -1,8 +1,8 @@
 import Glibc
 
-/// A system call that failed.
+/// A system call that failed, told so that the reader knows what to do about it.
 public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The call, such as `bind`, with what it was applied to where that helps.
+  /// What was tried, such as `listen on 127.0.0.1:80` or the call's name.
   public let operation: String
   public let errno: Int32
 
@@ -11,5 +11,37 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
     self.errno = errno
   }
 
-  public var description: String { "\(operation): \(String(cString: strerror(errno)))" }
+  /// `operation: reason`, and a way out where there is a usual one.
+  public var description: String {
+    let reason = "\(operation): \(SystemError.reason(errno))"
+    return advice.map { "\(reason); \($0)" } ?? reason
+  }
+
+  /// What usually helps; nil where that depends on the case.
+  public var advice: String? {
+    switch errno {
+    case EADDRINUSE: "another process has this address: stop it (find it with `ss -ltnp`), or choose another port"
+    case EADDRNOTAVAIL: "no interface of this machine has this address: see `ip addr`, or listen on `:PORT` for all"
+    case EACCES:
+      "allow it: ports below 1024 need CAP_NET_BIND_SERVICE, files and Unix sockets need permission on their folder"
+    case EPERM: "the process may not do this: see its capabilities, container profile and firewall rules"
+    case EMFILE: "this process has as many open files as it may: raise its limit (`ulimit -n`, LimitNOFILE=)"
+    case ENFILE: "this machine has as many open files as it may: raise the sysctl fs.file-max"
+    case ENOBUFS, ENOMEM: "the kernel is short of memory: lower buffer sizes or connection limits, or add memory"
+    case EAFNOSUPPORT: "this kernel lacks the address family: use an IPv4 address if IPv6 is disabled"
+    case ENOENT: "the path does not exist: create it, or correct the path"
+    case ECONNREFUSED: "nothing listens there: start the service, or correct the address"
+    case EHOSTUNREACH, ENETUNREACH: "there is no route to the address: check the network and its routes"
+    case ETIMEDOUT: "the other side did not answer: check that it runs and that no firewall drops packets"
+    default: nil
+    }
+  }
+
+  /// What an error number means. `strerror` is not safe with several threads, this is.
+  static func reason(_ errno: Int32) -> String {
+    withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+      guard let base = buffer.baseAddress, strerror_r(errno, base, 256) == 0 else { return "error \(errno)" }
+      return String(cString: base)
+    }
+  }
 }

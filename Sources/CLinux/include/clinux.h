@@ -18,6 +18,15 @@
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
 
+// Calls that only exist under _GNU_SOURCE, which Swift does not see.
+
+// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
+int cl_accept(int listener, struct sockaddr *address, socklen_t *length);
+// Names the calling thread: at most 15 bytes. Returns an error number.
+int cl_name_thread(const char *name);
+// Keeps the calling thread on one CPU. Returns an error number.
+int cl_pin_thread(int cpu);
+
 // Relaxed atomics on plain memory: one writer (a worker), any reader (a scrape). As cheap as ordinary loads and
 // stores, and no data race.
 static inline uint64_t cl_load(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
