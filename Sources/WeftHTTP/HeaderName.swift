@@ -19,6 +19,7 @@ public struct HeaderName: Sendable {
 
   /// A name from configuration or a script, folded to lower case.
   /// - Returns: nil when `text` is no token (RFC 9110 5.6.2) or longer than 256 bytes.
+  @_disfavoredOverload  // a literal is the other one
   public init?(_ text: String) {
     let lower = text.utf8.map(asciiLower)
     if lower.isEmpty || lower.count > 256 || !lower.allSatisfy({ cl_is_token($0) != 0 }) { return nil }
