@@ -1,10 +1,9 @@
 import CLinux
 import Glibc
-import Synchronization
 
 /// A thread with a name, a stack of a given size and, if wanted, a CPU of its own.
 public final class EventLoopThread: Sendable {
-  private let thread: Mutex<pthread_t?>
+  private let thread: Locked<pthread_t?>
   /// As top and ps show it: the first 15 bytes of what was asked for.
   public let name: String
 
@@ -45,7 +44,7 @@ public final class EventLoopThread: Sendable {
       start.release()
       throw SystemError(operation: "start thread \(short)", errno: error)
     }
-    thread = Mutex(id)
+    thread = Locked(id)
   }
 
   deinit {

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Synchronization
 
 /// Messages from any thread to the one that owns an event loop, in the order in which they were sent.
 ///
@@ -10,7 +9,7 @@ public final class Mailbox<Message: Sendable>: Sendable {
   /// How many messages may wait.
   public let capacity: Int
   private let event: OwnedDescriptor
-  private let waiting = Mutex<[Message]>([])
+  private let waiting = Locked<[Message]>([])
 
   /// - Parameter capacity: how many messages may wait; at least one.
   public init(capacity: Int) throws(SystemError) {

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 
 /// Where a socket listens or connects to: an IP address and port, or a Unix domain socket. Trivial, 24 bytes.
 @frozen
@@ -237,7 +236,7 @@ extension SocketAddress {
 /// path. They come from configuration; the limit bounds what a peer that binds ever new names could make us keep.
 private enum UnixPaths {
   static let limit = 65_536
-  static let paths = Mutex<[String: UInt]>([:])
+  static let paths = Locked<[String: UInt]>([:])
 
   static func intern(_ path: String) -> UnsafePointer<UInt8>? {
     let utf8 = Array(path.utf8)

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import Testing
 import WeftIO
 
@@ -92,7 +91,7 @@ struct EventLoopThreadTests {
     #expect(box.value.withLock { $0.0 } == "ran")
   }
 
-  final class Box: Sendable { let value = Mutex<(String, String)>(("", "")) }
+  final class Box: Sendable { let value = Locked<(String, String)>(("", "")) }
 }
 
 /// Whether `fd` is readable at this moment.
