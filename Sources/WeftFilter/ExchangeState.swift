@@ -129,3 +129,10 @@ extension ExchangeState {
     response.headers.dropKept()
   }
 }
+
+extension UnsafeMutablePointer<ExchangeState> {
+  /// Where the response's head is.
+  package var response: UnsafeMutablePointer<MessageHead> { withUnsafeMutablePointer(to: &pointee.response) { $0 } }
+  /// Where the request's head is.
+  package var request: UnsafeMutablePointer<MessageHead> { withUnsafeMutablePointer(to: &pointee.request) { $0 } }
+}

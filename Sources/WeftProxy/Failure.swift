@@ -1,0 +1,122 @@
+import WeftTelemetry
+
+/// Everything that can go wrong with an exchange, and the one table that says what it becomes: status, response flag,
+/// detail and the sentence that the client reads.
+enum Failure: UInt8 {
+  case noRoute
+  case noSuchBackend
+  case noHealthyUpstream
+  case connectFailure
+  case connectTimeout
+  case upstreamReset
+  case upstreamProtocolError
+  case responseHeaderTimeout
+  case perTryTimeout
+  case upstreamIdleTimeout
+  case requestTimeout
+  case overflow
+  case retryLimit
+  case requestBodyTooLarge
+  case responseBodyTooLarge
+  case requestHeadersTooLarge
+  case responseHeadersTooLarge
+  case requestBodyTimeout
+  case requestHeaderTimeout
+  case malformedBody
+  case methodNotAllowed
+  case badPath
+  case filterFailed
+  case overloaded
+
+  var status: Int {
+    switch self {
+    case .noRoute: 404
+    case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge: 500
+    case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamReset, .overflow, .retryLimit, .overloaded: 503
+    case .upstreamProtocolError: 502
+    case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout, .requestTimeout: 504
+    case .requestBodyTooLarge: 413
+    case .requestHeadersTooLarge: 431
+    case .requestBodyTimeout, .requestHeaderTimeout: 408
+    case .malformedBody, .badPath: 400
+    case .methodNotAllowed: 405
+    }
+  }
+
+  var flags: ResponseFlags {
+    switch self {
+    case .noRoute: .noRouteFound
+    case .noSuchBackend: .noServiceFound
+    case .noHealthyUpstream: .noHealthyUpstream
+    case .connectFailure, .connectTimeout: .upstreamConnectionFailure
+    case .upstreamReset: .upstreamConnectionTermination
+    case .upstreamProtocolError, .responseHeadersTooLarge: .upstreamProtocolError
+    case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout: .upstreamRequestTimeout
+    case .requestTimeout: .upstreamRequestTimeout
+    case .overflow, .overloaded: .upstreamOverflow
+    case .retryLimit: .upstreamRetryLimitExceeded
+    case .requestBodyTimeout, .requestHeaderTimeout: .streamIdleTimeout
+    case .malformedBody, .badPath, .requestHeadersTooLarge, .requestBodyTooLarge: .downstreamProtocolError
+    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed: []
+    }
+  }
+
+  /// In snake_case, for access logs.
+  var details: StaticString {
+    switch self {
+    case .noRoute: "route_not_found"
+    case .noSuchBackend: "backend_not_found"
+    case .noHealthyUpstream: "no_healthy_upstream"
+    case .connectFailure: "upstream_connect_failure"
+    case .connectTimeout: "upstream_connect_timeout"
+    case .upstreamReset: "upstream_reset_before_response_started"
+    case .upstreamProtocolError: "upstream_protocol_error"
+    case .responseHeaderTimeout: "upstream_first_byte_timeout"
+    case .perTryTimeout: "upstream_per_try_timeout"
+    case .upstreamIdleTimeout: "upstream_idle_timeout"
+    case .requestTimeout: "request_timeout"
+    case .overflow: "upstream_overflow"
+    case .retryLimit: "retry_limit_exceeded"
+    case .requestBodyTooLarge: "request_body_too_large"
+    case .responseBodyTooLarge: "response_body_too_large"
+    case .requestHeadersTooLarge: "request_headers_too_large"
+    case .responseHeadersTooLarge: "response_headers_too_large"
+    case .requestBodyTimeout: "request_body_timeout"
+    case .requestHeaderTimeout: "request_header_timeout"
+    case .malformedBody: "malformed_request_body"
+    case .methodNotAllowed: "method_not_allowed"
+    case .badPath: "invalid_path"
+    case .filterFailed: "filter_failed"
+    case .overloaded: "proxy_overloaded"
+    }
+  }
+
+  /// What the client reads.
+  var message: StaticString {
+    switch self {
+    case .noRoute: "no route matches this host and path\n"
+    case .noSuchBackend: "the route names a backend that does not exist\n"
+    case .noHealthyUpstream: "no healthy upstream\n"
+    case .connectFailure: "could not connect to the upstream\n"
+    case .connectTimeout: "connecting to the upstream took too long\n"
+    case .upstreamReset: "the upstream closed the connection before it answered\n"
+    case .upstreamProtocolError: "the upstream sent a malformed response\n"
+    case .responseHeaderTimeout, .perTryTimeout: "the upstream did not answer in time\n"
+    case .upstreamIdleTimeout: "the upstream stopped sending\n"
+    case .requestTimeout: "the request took too long\n"
+    case .overflow: "too many requests wait for the upstream\n"
+    case .retryLimit: "too many retries\n"
+    case .requestBodyTooLarge: "the request body is too large\n"
+    case .responseBodyTooLarge: "the response body is too large\n"
+    case .requestHeadersTooLarge: "the request headers are too large\n"
+    case .responseHeadersTooLarge: "the response headers are too large\n"
+    case .requestBodyTimeout: "the request body did not arrive in time\n"
+    case .requestHeaderTimeout: "the request headers did not arrive in time\n"
+    case .malformedBody: "the request body is malformed\n"
+    case .methodNotAllowed: "this method is not supported\n"
+    case .badPath: "the request path is invalid\n"
+    case .filterFailed: "a filter failed\n"
+    case .overloaded: "the proxy is overloaded\n"
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import WeftIO
+import WeftTelemetry
+
+/// The metric families of the data plane, registered once per process. docs/metrics.md explains them.
+struct ProxyMetrics: Sendable {
+  let connections: CounterFamily
+  let connectionsActive: GaugeFamily
+  let acceptFailures: CounterFamily
+  let refused: CounterFamily
+
+  let requests: CounterFamily
+  let requestsActive: GaugeFamily
+  let requestDuration: HistogramFamily
+  let requestBytes: CounterFamily
+  let responseBytes: CounterFamily
+  let responseFlags: CounterFamily
+
+  let upstreamRequests: CounterFamily
+  let upstreamRequestsActive: GaugeFamily
+  let upstreamPending: GaugeFamily
+  let upstreamConnections: CounterFamily
+  let upstreamConnectionsActive: GaugeFamily
+  let upstreamConnectFailures: CounterFamily
+  let upstreamRetries: CounterFamily
+  let upstreamOverflows: CounterFamily
+  let upstreamTimeouts: CounterFamily
+  let upstreamResets: CounterFamily
+
+  init(_ r: MetricsRegistry) throws {
+    connections = try r.counter(
+      "weft_downstream_connections_total", help: "Accepted connections.", labels: ["listener"])
+    connectionsActive = try r.gauge(
+      "weft_downstream_connections_active", help: "Open connections.", labels: ["listener"])
+    acceptFailures = try r.counter(
+      "weft_downstream_accept_failures_total",
+      help: "Connections that could not be accepted or kept: descriptors, memory, limit, other.",
+      labels: ["listener", "reason"])
+    refused = try r.counter(
+      "weft_http_refused_requests_total",
+      help: "Requests refused before routing, by the reason's code.", labels: ["listener", "reason"])
+
+    requests = try r.counter(
+      "weft_http_requests_total", help: "Finished requests.", labels: ["route", "code_class"])
+    requestsActive = try r.gauge("weft_http_requests_active", help: "Requests under way.", labels: ["listener"])
+    requestDuration = try r.histogram(
+      "weft_http_request_duration_seconds",
+      help: "Time from a request's head being complete to its response's last byte.", unit: .nanoseconds,
+      buckets: HistogramBuckets.durations, labels: ["route"])
+    requestBytes = try r.counter(
+      "weft_http_request_body_bytes_total", help: "Body bytes received from clients.", unit: .bytes,
+      labels: ["route"])
+    responseBytes = try r.counter(
+      "weft_http_response_body_bytes_total", help: "Body bytes sent to clients.", unit: .bytes, labels: ["route"])
+    responseFlags = try r.counter(
+      "weft_http_response_flags_total", help: "Finished requests that carry a response flag.",
+      labels: ["route", "flag"])
+
+    upstreamRequests = try r.counter(
+      "weft_upstream_requests_total", help: "Attempts sent to a service, by its answer.",
+      labels: ["service", "code_class"])
+    upstreamRequestsActive = try r.gauge(
+      "weft_upstream_requests_active", help: "Attempts under way.", labels: ["service"])
+    upstreamPending = try r.gauge(
+      "weft_upstream_requests_pending", help: "Requests that wait for a connection.", labels: ["service"])
+    upstreamConnections = try r.counter(
+      "weft_upstream_connections_total", help: "Connections opened.", labels: ["service"])
+    upstreamConnectionsActive = try r.gauge(
+      "weft_upstream_connections_active", help: "Open connections, idle ones too.", labels: ["service"])
+    upstreamConnectFailures = try r.counter(
+      "weft_upstream_connect_failures_total",
+      help: "Connections that failed: refused, timeout, unreachable, other.", labels: ["service", "reason"])
+    upstreamRetries = try r.counter(
+      "weft_upstream_retries_total", help: "Further attempts of a retry policy.", labels: ["service"])
+    upstreamOverflows = try r.counter(
+      "weft_upstream_overflows_total", help: "Requests refused because too many waited for a connection.",
+      labels: ["service"])
+    upstreamTimeouts = try r.counter(
+      "weft_upstream_timeouts_total", help: "Attempts that ran out of time: first_byte, idle.",
+      labels: ["service", "kind"])
+    upstreamResets = try r.counter(
+      "weft_upstream_resets_total", help: "Attempts whose connection the service broke.", labels: ["service"])
+  }
+}
+
+/// A counter for each class of status code.
+struct ClassCounters {
+  private let informational: Counter
+  private let success: Counter
+  private let redirect: Counter
+  private let clientError: Counter
+  private let serverError: Counter
+  private let none: Counter
+
+  init(_ make: (String) -> Counter) {
+    informational = make("1xx")
+    success = make("2xx")
+    redirect = make("3xx")
+    clientError = make("4xx")
+    serverError = make("5xx")
+    none = make("none")
+  }
+
+  /// - Parameter status: 0 when no response was begun.
+  @inline(__always)
+  func count(status: Int) {
+    switch status {
+    case 200..<300: success.add()
+    case 500...: serverError.add()
+    case 400..<500: clientError.add()
+    case 300..<400: redirect.add()
+    case 100..<200: informational.add()
+    default: none.add()
+    }
+  }
+}
+
+struct ListenerMetrics {
+  let connections: Counter
+  let active: Gauge
+  let requestsActive: Gauge
+  /// Closed at once because the limit on connections was reached.
+  let limited: Counter
+
+  init(_ m: ProxyMetrics, _ shard: MetricsShard, listener: String) {
+    connections = shard.counter(m.connections, [listener])
+    active = shard.gauge(m.connectionsActive, [listener])
+    requestsActive = shard.gauge(m.requestsActive, [listener])
+    limited = shard.counter(m.acceptFailures, [listener, "limit"])
+  }
+}
+
+struct RouteMetrics {
+  let requests: ClassCounters
+  let duration: Histogram
+  let received: Counter
+  let sent: Counter
+
+  init(_ m: ProxyMetrics, _ shard: MetricsShard, route: String, lease: MetricsLease?) {
+    requests = ClassCounters { shard.counter(m.requests, [route, $0], lease: lease) }
+    duration = shard.histogram(m.requestDuration, [route], lease: lease)
+    received = shard.counter(m.requestBytes, [route], lease: lease)
+    sent = shard.counter(m.responseBytes, [route], lease: lease)
+  }
+}
+
+struct ServiceMetrics {
+  let requests: ClassCounters
+  let requestsActive: Gauge
+  let connections: Counter
+  let active: Gauge
+  let retries: Counter
+  let overflows: Counter
+  let pending: Gauge
+  let resets: Counter
+  let firstByteTimeouts: Counter
+  let idleTimeouts: Counter
+
+  init(_ m: ProxyMetrics, _ shard: MetricsShard, service: String) {
+    requests = ClassCounters { shard.counter(m.upstreamRequests, [service, $0]) }
+    requestsActive = shard.gauge(m.upstreamRequestsActive, [service])
+    connections = shard.counter(m.upstreamConnections, [service])
+    active = shard.gauge(m.upstreamConnectionsActive, [service])
+    retries = shard.counter(m.upstreamRetries, [service])
+    overflows = shard.counter(m.upstreamOverflows, [service])
+    pending = shard.gauge(m.upstreamPending, [service])
+    resets = shard.counter(m.upstreamResets, [service])
+    firstByteTimeouts = shard.counter(m.upstreamTimeouts, [service, "first_byte"])
+    idleTimeouts = shard.counter(m.upstreamTimeouts, [service, "idle"])
+  }
+}

@@ -1,0 +1,43 @@
+import WeftHTTP
+import WeftIO
+
+/// Settings of the whole process, from the `Proxy` resource.
+struct ProxySettings: Sendable {
+  var limits = HTTPLimits()
+  /// Of responses' heads.
+  var responseLimits = HTTPLimits(maxHeadBytes: 28 * 1024, maxFields: 200)
+  var maxConnections = 65_536
+  /// 0: no limit.
+  var maxRequestsPerConnection: UInt32 = 0
+
+  // Milliseconds; 0: no limit.
+  var requestHeaderTimeout: UInt32 = 30_000
+  var requestBodyIdleTimeout: UInt32 = 60_000
+  var keepAliveTimeout: UInt32 = 75_000
+  /// A client that takes no bytes of its response.
+  var writeIdleTimeout: UInt32 = 60_000
+  var tunnelIdleTimeout: UInt32 = 3_600_000
+  var drainTimeout: UInt32 = 30_000
+
+  var forwarding = ForwardingSettings()
+  /// `Server` of responses that the proxy makes; empty: none.
+  var serverHeader = "weft"
+}
+
+/// What the proxy says about the client to the upstream, and what it believes.
+struct ForwardingSettings: Sendable {
+  enum ForwardedFor: String, Sendable, CaseIterable { case append, replace, off }
+  enum RequestID: String, Sendable, CaseIterable { case keep, generate, off }
+
+  var forwardedFor = ForwardedFor.append
+  /// Write RFC 7239 `Forwarded` as well.
+  var forwarded = false
+  /// Proxies in front whose X-Forwarded-* are believed, counted from the right.
+  var trustedHops = 0
+  /// Peers whose X-Forwarded-* are believed.
+  var trustedProxies: [CIDR] = []
+  /// keep: a client's id is passed on and a missing one made; generate: always a new one.
+  var requestID = RequestID.keep
+  /// The name in `Via`; empty: no `Via`.
+  var via = ""
+}

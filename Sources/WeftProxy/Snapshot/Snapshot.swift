@@ -1,0 +1,88 @@
+import WeftFilter
+import WeftIO
+
+/// One immutable, compiled configuration, shared by all workers.
+final class Snapshot: Sendable {
+  /// Counts up with every configuration applied.
+  let version: UInt64
+  let listeners: [ListenerSpec]
+  let rules: [RuleSpec]
+  let services: [ServiceSpec]
+  let filters: [FilterSpec]
+  let settings: ProxySettings
+
+  init(
+    version: UInt64, listeners: [ListenerSpec], rules: [RuleSpec], services: [ServiceSpec], filters: [FilterSpec],
+    settings: ProxySettings
+  ) {
+    self.version = version
+    self.listeners = listeners
+    self.rules = rules
+    self.services = services
+    self.filters = filters
+    self.settings = settings
+  }
+}
+
+/// An address to listen on, with the routes of all Gateway listeners that share it.
+final class ListenerSpec: Sendable {
+  /// `namespace/gateway/listener`, the first one's where several share the address.
+  let name: OwnedBytes
+  let address: SocketAddress
+  let routes: RouteTable
+
+  init(name: String, address: SocketAddress, routes: RouteTable) {
+    self.name = OwnedBytes(name)
+    self.address = address
+    self.routes = routes
+  }
+}
+
+/// A route rule as compiled.
+final class RuleSpec: Sendable {
+  struct Backend: Sendable {
+    let weight: UInt32
+    /// Index in `Snapshot.services`; -1: unresolved.
+    let service: Int
+    /// Indices in `Snapshot.filters`: the rule's, then the backend's own.
+    let filters: [Int]
+  }
+
+  /// `namespace/route#rule`.
+  let name: OwnedBytes
+  let backends: [Backend]
+  let requestTimeout: UInt32
+  let backendTimeout: UInt32
+  let metadata: RouteMetadata?
+
+  init(
+    name: String, backends: [Backend], requestTimeout: UInt32, backendTimeout: UInt32, metadata: RouteMetadata? = nil
+  ) {
+    self.name = OwnedBytes(name)
+    self.backends = backends
+    self.requestTimeout = requestTimeout
+    self.backendTimeout = backendTimeout
+    self.metadata = metadata
+  }
+}
+
+/// What tells whether a filter of one snapshot is the same as one of the next, so that its instances (token buckets,
+/// Lua states) are carried over.
+struct FilterKey: Hashable, Sendable {
+  /// `namespace/name`, or the place in the route for a filter that has no name.
+  let name: String
+  let type: String
+  /// The configuration's content and that of files that it names.
+  let fingerprint: String
+}
+
+/// A filter with its configuration decoded.
+final class FilterSpec: Sendable {
+  let key: FilterKey
+  let type: any FilterType
+
+  init(key: FilterKey, type: any FilterType) {
+    self.key = key
+    self.type = type
+  }
+}

@@ -1,0 +1,82 @@
+import WeftIO
+
+typealias EndpointRef = UnsafeMutablePointer<Endpoint>
+
+/// One address of a service on one worker, with its idle connections. Freed when the service has dropped it and its
+/// last connection has closed.
+struct Endpoint: ~Copyable {
+  let address: SocketAddress
+  /// Distinguishes the endpoints of a service; see `ProxyExchange.triedEndpoints`.
+  let number: Int
+  let service: ServiceRef
+  var weight: UInt32
+  /// The running sum of smooth weighted round-robin.
+  var currentWeight: Int64 = 0
+  /// Requests under way.
+  var active = 0
+  /// Connections open or being opened.
+  var connections = 0
+  var isRemoved = false
+  /// Connect failures in a row.
+  var failures: UInt32 = 0
+  /// Avoided until this time (worker milliseconds), for connects have failed.
+  var avoidedUntil: UInt64 = 0
+
+  // Idle connections, most recently used first: an intrusive list.
+  private var idle: UpstreamRef?
+  private(set) var idleCount = 0
+
+  init(address: SocketAddress, weight: UInt32, number: Int, service: ServiceRef) {
+    self.address = address
+    self.weight = weight
+    self.number = number
+    self.service = service
+  }
+
+  /// The idle connection that was used last, taken off the list.
+  @inline(__always)
+  mutating func takeIdle() -> UpstreamRef? {
+    guard let u = idle else { return nil }
+    unlinkIdle(u)
+    return u
+  }
+
+  var firstIdle: UpstreamRef? { idle }
+
+  @inline(__always)
+  mutating func linkIdle(_ u: UpstreamRef) {
+    u.pointee.nextIdle = idle
+    u.pointee.previousIdle = nil
+    idle?.pointee.previousIdle = u
+    idle = u
+    idleCount &+= 1
+  }
+
+  /// Takes `u`, which is on the list, off it.
+  @inline(__always)
+  mutating func unlinkIdle(_ u: UpstreamRef) {
+    if let previous = u.pointee.previousIdle {
+      previous.pointee.nextIdle = u.pointee.nextIdle
+    } else {
+      idle = u.pointee.nextIdle
+    }
+    u.pointee.nextIdle?.pointee.previousIdle = u.pointee.previousIdle
+    u.pointee.nextIdle = nil
+    u.pointee.previousIdle = nil
+    idleCount &-= 1
+  }
+
+  /// A connect failed: avoid this endpoint for 1 s, doubling up to 30 s, as long as there is another one.
+  mutating func connectFailed(now: UInt64) {
+    failures = min(failures &+ 1, 16)
+    avoidedUntil = now &+ min(500 &<< UInt64(failures), 30_000)
+  }
+
+  @inline(__always)
+  mutating func connectSucceeded() {
+    if failures != 0 {
+      failures = 0
+      avoidedUntil = 0
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import WeftIO
+
+/// How a request's endpoint is chosen.
+public enum LoadBalancing: String, Sendable, CaseIterable {
+  case roundRobin = "round-robin"
+  case leastRequest = "least-request"
+  case random
+}
+
+/// A service as compiled from configuration: immutable, shared by all workers.
+final class ServiceSpec: Sendable {
+  struct Address: Sendable, Hashable {
+    let address: SocketAddress
+    let weight: UInt32
+  }
+
+  /// `namespace/name:port`.
+  let name: String
+  let addresses: [Address]
+  let loadBalancing: LoadBalancing
+  let limits: Limits
+  let timeouts: Timeouts
+
+  /// Limits for one proxy; a worker takes its share, at least 1.
+  struct Limits: Sendable, Hashable {
+    var maxConnections = 1024
+    /// Requests that wait for a connection when `maxConnections` are busy.
+    var maxPendingRequests = 1024
+    /// 0: no limit.
+    var maxRequestsPerConnection = 0
+    var maxIdleConnections = 512
+  }
+
+  /// In milliseconds; 0: no limit.
+  struct Timeouts: Sendable, Hashable {
+    var connect: UInt32 = 5_000
+    /// From the request sent to the response's first byte.
+    var firstByte: UInt32 = 60_000
+    /// Between two pieces of a response.
+    var idle: UInt32 = 300_000
+    /// A pooled connection without work.
+    var keepAlive: UInt32 = 60_000
+  }
+
+  init(
+    name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
+    timeouts: Timeouts = Timeouts()
+  ) {
+    self.name = name
+    self.addresses = addresses
+    self.loadBalancing = loadBalancing
+    self.limits = limits
+    self.timeouts = timeouts
+  }
+}

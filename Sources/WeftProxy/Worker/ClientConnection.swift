@@ -1,0 +1,96 @@
+import WeftHTTP
+import WeftIO
+
+typealias ClientRef = UnsafeMutablePointer<ClientConnection>
+typealias UpstreamRef = UnsafeMutablePointer<UpstreamConnection>
+typealias ExchangeRef = UnsafeMutablePointer<ProxyExchange>
+
+/// What a worker's epoll tokens and timers belong to.
+enum Owner {
+  static let listener: UInt8 = 0
+  static let client: UInt8 = 1
+  static let upstream: UInt8 = 2
+  static let mailbox: UInt8 = 3
+  static let exchangeDeadline: UInt8 = 4
+  static let exchangeWake: UInt8 = 5
+}
+
+/// A client's connection. While it idles it holds neither a buffer nor an exchange.
+struct ClientConnection: ~Copyable {
+  enum Phase: UInt8 {
+    case closed
+    /// Between requests: no byte of the next one has come.
+    case idle
+    /// A part of a request's head has come.
+    case head
+    /// A request is under way.
+    case exchange
+    /// The response is complete, some of it still unsent.
+    case draining
+    /// Our side is shut; what the client still sends is thrown away, so that it can read our last response.
+    case lingering
+    /// Opaque bytes both ways, after an upgrade.
+    case tunnel
+  }
+
+  let slot: Int
+  var generation: UInt32 = 0
+  var fd: Int32 = -1
+  var phase = Phase.closed
+  /// There may be bytes to receive: set by an edge, cleared by a short read.
+  var readable = false
+  /// The client has shut its sending side, or is gone.
+  var sawEOF = false
+  /// Close once the response is sent.
+  var closeAfter = false
+  /// The parse loop runs further up the stack and goes on by itself.
+  var isParsing = false
+  var requests: UInt32 = 0
+  var lingered = 0
+  var input: Buffer
+  var output = ByteQueue()
+  var exchange: ExchangeRef?
+  var timer = TimerNode()
+  var listener: ListenerRef?
+  var peer = SocketAddress()
+  var local = SocketAddress()
+
+  init(slot: Int, pool: BufferPool) {
+    self.slot = slot
+    input = pool.none
+  }
+
+  @inline(__always) var token: Token { Token(kind: Owner.client, slot: slot, generation: generation) }
+}
+
+/// A connection to an endpoint.
+struct UpstreamConnection: ~Copyable {
+  enum Phase: UInt8 { case closed, connecting, idle, active, tunnel }
+
+  let slot: Int
+  var generation: UInt32 = 0
+  var fd: Int32 = -1
+  var phase = Phase.closed
+  var readable = false
+  var sawEOF = false
+  /// It has carried a request before, so that a failure may only mean that the upstream had closed it.
+  var reused = false
+  /// Bytes of the present response have come.
+  var sawBytes = false
+  var requests: UInt32 = 0
+  var input: Buffer
+  var output = ByteQueue()
+  var exchange: ExchangeRef?
+  var timer = TimerNode()
+  var endpoint: EndpointRef?
+  // The endpoint's idle list, most recently used first.
+  var nextIdle: UpstreamRef?
+  var previousIdle: UpstreamRef?
+
+  init(slot: Int, pool: BufferPool) {
+    self.slot = slot
+    input = pool.none
+  }
+
+  @inline(__always) var token: Token { Token(kind: Owner.upstream, slot: slot, generation: generation) }
+}

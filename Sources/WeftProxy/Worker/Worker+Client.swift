@@ -1,0 +1,286 @@
+import Glibc
+import WeftFilter
+import WeftHTTP
+import WeftIO
+import WeftTelemetry
+
+/// The client's side of a connection: reading requests, sending responses, closing.
+extension Worker {
+  @inline(__always)
+  func clientEvent(_ c: ClientRef, _ r: Readiness) {
+    if r.failed { return clientGone(c) }
+    if r.peerClosed { c.pointee.sawEOF = true }
+    if r.writable && !c.pointee.output.isEmpty && !flushClient(c) { return }
+    if r.readable {
+      c.pointee.readable = true
+      clientReadable(c)
+    }
+  }
+
+  private func clientReadable(_ c: ClientRef) {
+    switch c.pointee.phase {
+    case .idle, .head: readRequests(c)
+    case .exchange: if let x = c.pointee.exchange { pumpRequest(x) }
+    case .lingering: discardInput(c)
+    case .tunnel: if let u = c.pointee.exchange?.pointee.upstream { pumpTunnel(u) }
+    case .draining, .closed: break
+    }
+  }
+
+  // MARK: Receiving
+
+  enum Fill { case bytes, wouldBlock, closed }
+
+  /// Receives into the free part of the connection's buffer, which must be attached and have space.
+  @inline(__always)
+  func fill(_ c: ClientRef) -> Fill {
+    let space = c.pointee.input.space
+    let result = Socket.receive(c.pointee.fd, c.pointee.input.writePointer, space)
+    if result.raw > 0 {
+      c.pointee.input.end &+= result.raw
+      // A short read has emptied the socket, unless an end of file waits behind the bytes.
+      if result.raw < space && !c.pointee.sawEOF { c.pointee.readable = false }
+      return .bytes
+    }
+    c.pointee.readable = false
+    if result.wouldBlock { return .wouldBlock }
+    c.pointee.sawEOF = true
+    return .closed
+  }
+
+  /// Parses and starts requests until one is under way or no bytes are left.
+  func readRequests(_ c: ClientRef) {
+    if c.pointee.isParsing { return }
+    c.pointee.isParsing = true
+    let generation = c.pointee.generation
+    defer { if c.pointee.generation == generation { c.pointee.isParsing = false } }
+    while c.pointee.generation == generation && (c.pointee.phase == .idle || c.pointee.phase == .head) {
+      if !c.pointee.input.isEmpty {
+        let progress = parseRequest(c)
+        if progress { continue }
+        if c.pointee.generation != generation { return }
+      }
+      if !c.pointee.readable {
+        if c.pointee.input.isEmpty { releaseIdle(c) }
+        return
+      }
+      pool.attach(&c.pointee.input)
+      if c.pointee.input.isEmpty {
+        c.pointee.input.rewindIfEmpty()
+      } else if c.pointee.input.space == 0 || c.pointee.input.start > 0 && c.pointee.input.space < 4096 {
+        c.pointee.input.compact()
+      }
+      switch fill(c) {
+      case .bytes: continue
+      case .wouldBlock: continue
+      case .closed: return closeClient(c)
+      }
+    }
+  }
+
+  /// Parses one request from what has been received.
+  /// - Returns: false when more bytes are needed.
+  @inline(__always)
+  private func parseRequest(_ c: ClientRef) -> Bool {
+    guard let x = exchange(for: c) else { return true }
+    let outcome = HTTP1Parser.parseRequest(
+      c.pointee.input.readPointer, c.pointee.input.count, into: &x.pointee.state.pointee.request,
+      limits: settings.limits)
+    switch outcome {
+    case .complete(let length):
+      c.pointee.input.start &+= length
+      c.pointee.phase = .exchange
+      begin(x, c)
+      return true
+    case .incomplete:
+      if c.pointee.phase == .idle {
+        c.pointee.phase = .head
+        setTimer(c, settings.requestHeaderTimeout)
+      }
+      return false
+    case .malformed(let error):
+      c.pointee.phase = .exchange
+      refuse(x, c, error)
+      return true
+    }
+  }
+
+  /// An idle client holds neither buffer nor exchange.
+  @inline(__always)
+  func releaseIdle(_ c: ClientRef) {
+    pool.detach(&c.pointee.input)
+    if let x = c.pointee.exchange { releaseExchange(x) }
+  }
+
+  /// The response is complete: goes on with the client's next request, or closes.
+  func finishClient(_ c: ClientRef) {
+    if !c.pointee.output.isEmpty {
+      c.pointee.phase = .draining
+      setTimer(c, settings.writeIdleTimeout)
+      return
+    }
+    if c.pointee.closeAfter { return closeGently(c) }
+    if let x = c.pointee.exchange { releaseExchange(x) }
+    c.pointee.phase = .idle
+    setTimer(c, settings.keepAliveTimeout)
+    if isDraining || (c.pointee.listener?.pointee.index ?? -1) < 0 { return closeClient(c) }
+    if c.pointee.isParsing { return }
+    if c.pointee.input.isEmpty && !c.pointee.readable { return pool.detach(&c.pointee.input) }
+    readRequests(c)
+  }
+
+  // MARK: Sending
+
+  /// Sends bytes, keeping what the socket does not take.
+  /// - Returns: false when the connection is gone, and with it the exchange.
+  @inline(__always)
+  func sendToClient(_ c: ClientRef, _ p: BytePointer, _ count: Int) -> Bool {
+    if count == 0 { return true }
+    var sent = 0
+    if c.pointee.output.isEmpty {
+      let result = Socket.send(c.pointee.fd, p, count)
+      if result.raw == count { return true }
+      if result.failed {
+        clientGone(c)
+        return false
+      }
+      sent = result.count
+      setTimer(c, settings.writeIdleTimeout)
+    }
+    c.pointee.output.append(p + sent, count &- sent, pool)
+    return true
+  }
+
+  /// Sends what was kept.
+  /// - Returns: false when the event needs no further handling.
+  private func flushClient(_ c: ClientRef) -> Bool {
+    switch flush(&c.pointee.output, c.pointee.fd) {
+    case .failed:
+      clientGone(c)
+      return false
+    case .blocked:
+      setTimer(c, settings.writeIdleTimeout)
+      return true
+    case .empty: break
+    }
+    switch c.pointee.phase {
+    case .draining:
+      if c.pointee.exchange == nil && !c.pointee.closeAfter { c.pointee.phase = .idle }
+      finishClient(c)
+      return true
+    case .tunnel:
+      if let u = c.pointee.exchange?.pointee.upstream { pumpTunnel(u) }
+      return true
+    case .exchange:
+      guard let x = c.pointee.exchange else { return true }
+      if x.pointee.requestDone { stopTimer(c) } else { setTimer(c, settings.requestBodyIdleTimeout) }
+      clientDrained(x)
+      return true
+    default: return true
+    }
+  }
+
+  enum Flush { case empty, blocked, failed }
+
+  func flush(_ queue: inout ByteQueue, _ fd: Int32) -> Flush {
+    let error = queue.flush(fd, pool)
+    if error != 0 { return .failed }
+    return queue.isEmpty ? .empty : .blocked
+  }
+
+  // MARK: Timeouts
+
+  func clientTimedOut(_ c: ClientRef) {
+    switch c.pointee.phase {
+    case .closed: break
+    case .idle: closeClient(c)
+    case .head:
+      guard let x = exchange(for: c) else { return }
+      c.pointee.phase = .exchange
+      x.pointee.state.pointee.request.reset()
+      c.pointee.closeAfter = true
+      startRecord(x, c)
+      fail(x, .requestHeaderTimeout)
+    case .exchange:
+      guard let x = c.pointee.exchange else { return closeClient(c) }
+      if !c.pointee.output.isEmpty { return clientGone(c) }
+      let waitsForClient =
+        !x.pointee.requestDone && !x.pointee.suspended && c.pointee.input.isEmpty
+        && (x.pointee.stage == .bufferingRequest || (x.pointee.upstream?.pointee.output.isEmpty ?? false))
+      if waitsForClient && !x.pointee.responseHeadSent { return fail(x, .requestBodyTimeout) }
+      if waitsForClient { return clientGone(c) }
+      if !x.pointee.requestDone { setTimer(c, settings.requestBodyIdleTimeout) }
+    case .draining, .lingering: closeClient(c)
+    case .tunnel: clientGone(c)
+    }
+  }
+
+  // MARK: Closing
+
+  /// Closes so that the client can still read what was sent last: shuts our side, and throws away what comes until the
+  /// client closes, or for a second or two at the most. A plain close with bytes unread would reset the connection.
+  func closeGently(_ c: ClientRef) {
+    if c.pointee.sawEOF && c.pointee.input.isEmpty { return closeClient(c) }
+    if let x = c.pointee.exchange { releaseExchange(x) }
+    Socket.shutdownWrite(c.pointee.fd)
+    c.pointee.phase = .lingering
+    c.pointee.input.rewindIfEmpty()
+    setTimer(c, Self.lingerTime)
+    discardInput(c)
+  }
+
+  private static let lingerTime: UInt32 = 2_000
+  private static let lingerBytes = 1024 * 1024
+
+  private func discardInput(_ c: ClientRef) {
+    while c.pointee.readable {
+      pool.attach(&c.pointee.input)
+      c.pointee.input.start = 0
+      c.pointee.input.end = 0
+      switch fill(c) {
+      case .bytes:
+        c.pointee.lingered &+= c.pointee.input.count
+        if c.pointee.lingered > Self.lingerBytes { return closeClient(c) }
+      case .wouldBlock: break
+      case .closed: return closeClient(c)
+      }
+    }
+    pool.detach(&c.pointee.input)
+    if c.pointee.sawEOF { closeClient(c) }
+  }
+
+  /// The client has gone away, or broken a rule so that nothing can be said to it any more.
+  func clientGone(_ c: ClientRef) {
+    if let x = c.pointee.exchange, x.pointee.stage != .done, c.pointee.phase == .exchange || c.pointee.phase == .tunnel
+    {
+      if c.pointee.phase == .exchange {
+        x.pointee.state.pointee.responseFlags.insert(.downstreamConnectionTermination)
+        x.pointee.state.pointee.details = "downstream_connection_termination"
+      }
+      endExchange(x)
+    }
+    closeClient(c)
+  }
+
+  func closeClient(_ c: ClientRef) {
+    if c.pointee.phase == .closed { return }
+    if let x = c.pointee.exchange {
+      if x.pointee.stage != .done && c.pointee.phase != .idle && c.pointee.phase != .head { endExchange(x) }
+      releaseExchange(x)
+    }
+    c.pointee.phase = .closed
+    c.pointee.generation &+= 1
+    wheel.pointee.cancel(&c.pointee.timer)
+    pool.detach(&c.pointee.input)
+    c.pointee.output.releaseAll(pool)
+    close(c.pointee.fd)
+    c.pointee.fd = -1
+    if let l = c.pointee.listener {
+      l.pointee.connections &-= 1
+      l.pointee.metrics.active.sub()
+      c.pointee.listener = nil
+      if l.pointee.connections == 0 && l.pointee.index < 0 { freeListener(l) }
+    }
+    clients.give(c.pointee.slot)
+  }
+}

@@ -1,0 +1,275 @@
+import Glibc
+import WeftFilter
+import WeftHTTP
+import WeftIO
+
+/// Getting a connection for a request and sending the request on it.
+extension Worker {
+  /// Connects that one attempt may make before it counts as failed.
+  private static let maxConnectTries: UInt8 = 3
+
+  /// Sends the request on an idle connection, on a new one, or queues it for one.
+  func forward(_ x: ExchangeRef) {
+    let s = x.pointee.state
+    x.pointee.stage = .connecting
+    guard let service = x.pointee.service else { return fail(x, .noSuchBackend) }
+    let now = clock.pointee.milliseconds
+    var endpoint: EndpointRef?
+    if let wanted = s.pointee.upstreamOverride, let address = SocketAddress(wanted.bytes.string) {
+      endpoint = service.pointee.endpoint(at: address)
+    }
+    guard
+      let e = endpoint ?? service.pointee.pick(tried: x.pointee.triedEndpoints, now: now, random: &context.random)
+    else { return fail(x, .noHealthyUpstream) }
+    if let u = e.pointee.takeIdle() {
+      bind(x, u, e)
+      u.pointee.phase = .active
+      u.pointee.reused = true
+      return sendRequest(x, u)
+    }
+    if service.pointee.connections >= service.pointee.maxConnections {
+      // Perhaps another endpoint has an idle connection that only stands in the way.
+      if let spare = service.pointee.endpoints.first(where: { $0.pointee.idleCount > 0 })?.pointee.firstIdle {
+        closeUpstream(spare)
+      } else {
+        return wait(x, service)
+      }
+    }
+    connect(x, e)
+  }
+
+  @inline(__always)
+  private func bind(_ x: ExchangeRef, _ u: UpstreamRef, _ e: EndpointRef) {
+    x.pointee.upstream = u
+    u.pointee.exchange = x
+    u.pointee.sawBytes = false
+    e.pointee.active &+= 1
+    e.pointee.service.pointee.metrics.requestsActive.add()
+    x.pointee.triedEndpoints |= 1 &<< UInt64(e.pointee.number & 63)
+    x.pointee.state.pointee.upstreamAddress = e.pointee.address
+  }
+
+  private func wait(_ x: ExchangeRef, _ service: ServiceRef) {
+    if service.pointee.pendingCount >= service.pointee.maxPending {
+      service.pointee.metrics.overflows.add()
+      return fail(x, .overflow)
+    }
+    if service.pointee.queueLength > 2 * service.pointee.pendingCount + 64 {
+      service.pointee.compactQueue { exchange($0)?.pointee.isPending ?? false }
+    }
+    x.pointee.isPending = true
+    service.pointee.enqueue(x.pointee.reference)
+    service.pointee.metrics.pending.add()
+  }
+
+  /// The exchange waits for a connection no longer.
+  func leaveQueue(_ x: ExchangeRef) {
+    if !x.pointee.isPending { return }
+    x.pointee.isPending = false
+    if let service = x.pointee.service {
+      service.pointee.metrics.pending.sub()
+      service.pointee.leave()
+    }
+  }
+
+  /// A connection of the service has become free or gone: the next waiting request may have one.
+  func serveQueue(_ service: ServiceRef) {
+    while service.pointee.pendingCount > 0,
+      service.pointee.connections < service.pointee.maxConnections
+        || service.pointee.endpoints.contains(where: { $0.pointee.idleCount > 0 })
+    {
+      guard let reference = service.pointee.dequeue() else { return }
+      guard let x = exchange(reference), x.pointee.isPending else { continue }
+      leaveQueue(x)
+      forward(x)
+    }
+  }
+
+  private func connect(_ x: ExchangeRef, _ e: EndpointRef) {
+    x.pointee.connectTries &+= 1
+    let u = upstreams.take { UpstreamConnection(slot: $0, pool: pool) }
+    var fd: Int32 = -1
+    var isConnected = false
+    switch Socket.connect(e.pointee.address) {
+    case .connected(let connected):
+      fd = connected
+      isConnected = true
+    case .inProgress(let started): fd = started
+    case .failed(let error):
+      upstreams.give(u.pointee.slot)
+      return connectFailed(x, e, error)
+    }
+    do { try reactor.add(fd, u.pointee.token) } catch {
+      close(fd)
+      upstreams.give(u.pointee.slot)
+      return connectFailed(x, e, error.errno)
+    }
+    u.pointee.fd = fd
+    u.pointee.phase = .connecting
+    u.pointee.readable = false
+    u.pointee.sawEOF = false
+    u.pointee.reused = false
+    u.pointee.requests = 0
+    u.pointee.endpoint = e
+    u.pointee.timer.token = u.pointee.token.raw
+    e.pointee.connections &+= 1
+    let service = e.pointee.service
+    service.pointee.connections &+= 1
+    service.pointee.metrics.connections.add()
+    service.pointee.metrics.active.add()
+    bind(x, u, e)
+    if isConnected { return connected(u) }
+    setTimer(u, service.pointee.timeouts.connect)
+  }
+
+  /// A connect has come to its end, well or not.
+  func connected(_ u: UpstreamRef) {
+    let errno = Socket.takeError(u.pointee.fd)
+    guard let x = u.pointee.exchange, let e = u.pointee.endpoint else { return closeUpstream(u) }
+    if errno != 0 {
+      detach(x, u)
+      closeUpstream(u)
+      return connectFailed(x, e, errno)
+    }
+    e.pointee.connectSucceeded()
+    u.pointee.phase = .active
+    sendRequest(x, u)
+  }
+
+  func connectFailed(_ x: ExchangeRef, _ e: EndpointRef, _ errno: Int32) {
+    e.pointee.connectFailed(now: clock.pointee.milliseconds)
+    countConnectFailure(e.pointee.service, errno)
+    x.pointee.triedEndpoints |= 1 &<< UInt64(e.pointee.number & 63)
+    x.pointee.state.pointee.upstreamAddress = e.pointee.address
+    let timedOut = errno == ETIMEDOUT
+    let others = e.pointee.service.pointee.endpoints.count > 1
+    if others && x.pointee.connectTries < Self.maxConnectTries { return forward(x) }
+    attemptFailed(x, .connectFailure, timedOut ? .connectTimeout : .connectFailure)
+  }
+
+  private func countConnectFailure(_ service: ServiceRef, _ errno: Int32) {
+    let reason =
+      switch errno {
+      case ECONNREFUSED: "refused"
+      case ETIMEDOUT: "timeout"
+      case EHOSTUNREACH, ENETUNREACH: "unreachable"
+      default: "other"
+      }
+    context.metrics.counter(families.upstreamConnectFailures, [service.pointee.name.bytes.string, reason]).add()
+  }
+
+  /// Writes the request's head with as much of its body as is there.
+  func sendRequest(_ x: ExchangeRef, _ u: UpstreamRef) {
+    let s = x.pointee.state
+    s.pointee.attempts &+= 1
+    x.pointee.stage = .sent
+    x.pointee.upstreamStarted = clock.pointee.now
+    u.pointee.requests &+= 1
+    var w = ByteWriter(scratch, Self.scratchSize)
+    HTTP1Writer.requestHead(s.pointee.request, into: &w)
+    if s.pointee.request.upgrade && x.pointee.requestDone {
+      w.append("connection: upgrade\r\nupgrade: ")
+      w.append(s.pointee.request.headers.text(s.pointee.request.upgradeProtocol))
+      w.append("\r\n")
+    }
+    w.append("\r\n")
+    // Bytes of an earlier attempt first, then what has arrived meanwhile: mostly all in one write.
+    w.append(x.pointee.replay.bytes)
+    var malformed = false
+    if x.pointee.requestMode == .raw && !x.pointee.requestDone, let c = x.pointee.client, !c.pointee.input.isEmpty {
+      let p = c.pointee.input.readPointer
+      let n = x.pointee.requestTracker.consume(p, min(c.pointee.input.count, Self.inlineBody))
+      if n < 0 {
+        malformed = true
+      } else {
+        keepForReplay(x, Bytes(p, n))
+        w.append(p, n)
+        c.pointee.input.start &+= n
+        if x.pointee.requestTracker.isDone {
+          x.pointee.requestDone = true
+          x.pointee.bytesReceived = x.pointee.requestTracker.dataBytes
+          stopTimer(c)
+        }
+      }
+    } else if x.pointee.requestMode == .buffered {
+      let body = s.pointee.bufferedRequestBody.bytes
+      let n = min(body.count, Self.inlineBody)
+      w.append(body.base, n)
+      x.pointee.bufferedSent = n
+    }
+    if malformed { return fail(x, .malformedBody) }
+    if w.overflow { return fail(x, .requestHeadersTooLarge) }
+    setTimer(u, attemptTimeout(x, u))
+    let generation = x.pointee.generation
+    sendToUpstream(u, BytePointer(scratch), w.count)
+    if x.pointee.generation != generation || x.pointee.upstream != u { return }
+    if x.pointee.requestDone && !s.pointee.mirrors.isEmpty { sendMirrors(x) }
+    if !x.pointee.requestDone || x.pointee.requestMode == .buffered { pumpRequest(x) }
+  }
+
+  /// Keeps a copy of sent body bytes as long as the request may be repeated.
+  @inline(__always)
+  func keepForReplay(_ x: ExchangeRef, _ bytes: Bytes) {
+    if bytes.count == 0 || x.pointee.replayLost { return }
+    if !x.pointee.replay.append(bytes, limit: x.pointee.replayLimit) {
+      x.pointee.replayLost = true
+      x.pointee.replay.release()
+    }
+  }
+
+  /// Milliseconds until the response's head must be there: the shortest of what service, rule and retry policy say.
+  @inline(__always)
+  private func attemptTimeout(_ x: ExchangeRef, _ u: UpstreamRef) -> UInt32 {
+    var limit = u.pointee.endpoint?.pointee.service.pointee.timeouts.firstByte ?? 0
+    if let rule = x.pointee.rule, rule.pointee.backendTimeout != 0 {
+      limit = limit == 0 ? rule.pointee.backendTimeout : min(limit, rule.pointee.backendTimeout)
+    }
+    if let policy = x.pointee.state.pointee.retryPolicy {
+      let perTry = policy._withUnsafeGuaranteedRef { $0.perTryTimeout }
+      if perTry != 0 { limit = limit == 0 ? perTry : min(limit, perTry) }
+    }
+    return limit
+  }
+
+  // MARK: Failed attempts
+
+  /// An attempt has failed, or brought a status that a retry policy may not want. The upstream connection is dealt with.
+  func attemptFailed(_ x: ExchangeRef, _ outcome: AttemptOutcome, _ failure: Failure) {
+    if x.pointee.responseHeadSent { return abort(x, failure) }
+    if !retry(x, outcome) { fail(x, failure) }
+  }
+
+  /// Asks the retry policy; true when another attempt will be made.
+  func retry(_ x: ExchangeRef, _ outcome: AttemptOutcome) -> Bool {
+    let s = x.pointee.state
+    guard let policy = s.pointee.retryPolicy, canRepeat(x) else { return false }
+    // A failed connect is an attempt that was never sent.
+    if outcome == .connectFailure { s.pointee.attempts &+= 1 }
+    guard let pause = policy._withUnsafeGuaranteedRef({ $0.backoff(x.pointee.handle, after: outcome) }) else {
+      return false
+    }
+    x.pointee.service?.pointee.metrics.retries.add()
+    x.pointee.connectTries = 0
+    x.pointee.stage = .connecting
+    if pause == 0 {
+      forward(x)
+    } else {
+      x.pointee.isBackingOff = true
+      setWake(x, pause)
+    }
+    return true
+  }
+
+  /// Whether all of the body that has been sent can be sent again.
+  func canRepeat(_ x: ExchangeRef) -> Bool { x.pointee.requestMode == .buffered || !x.pointee.replayLost }
+
+  func setWake(_ x: ExchangeRef, _ milliseconds: UInt32) {
+    x.pointee.wakeTimer.token = Token(kind: Owner.exchangeWake, slot: x.pointee.slot, generation: 0).raw
+    wheel.pointee.schedule(&x.pointee.wakeTimer, at: deadline(milliseconds))
+  }
+
+  @inline(__always)
+  func setTimer(_ u: UpstreamRef, _ milliseconds: UInt32) {
+    wheel.pointee.scheduleLazily(&u.pointee.timer, at: milliseconds == 0 ? Worker.never : deadline(milliseconds))
+  }
+}

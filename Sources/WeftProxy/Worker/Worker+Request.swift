@@ -1,0 +1,260 @@
+import WeftFilter
+import WeftHTTP
+import WeftIO
+
+/// The request's way: from its head through route and chain.
+extension Worker {
+  func begin(_ x: ExchangeRef, _ c: ClientRef) {
+    startRecord(x, c)
+    let s = x.pointee.state
+    c.pointee.requests &+= 1
+    c.pointee.closeAfter =
+      !s.pointee.request.keepAlive || isDraining
+      || (settings.maxRequestsPerConnection != 0 && c.pointee.requests >= settings.maxRequestsPerConnection)
+    if s.pointee.request.framing == .none {
+      x.pointee.requestDone = true
+      stopTimer(c)
+    } else {
+      x.pointee.requestDone = false
+      x.pointee.requestTracker = BodyTracker(s.pointee.request.framing)
+      x.pointee.mustContinue = s.pointee.request.expectsContinue && s.pointee.request.minorVersion == 1
+      setTimer(c, settings.requestBodyIdleTimeout)
+    }
+    if s.pointee.request.method == .connect { return fail(x, .methodNotAllowed) }
+    guard let snapshot, let l = c.pointee.listener, l.pointee.index >= 0 else {
+      c.pointee.closeAfter = true
+      return fail(x, .noRoute)
+    }
+    guard PathNormalizer.normalize(&s.pointee.request) else { return fail(x, .badPath) }
+    addForwardingFields(x, c)
+    enter(snapshot)
+    x.pointee.snapshot = snapshot
+    guard route(x, snapshot, l.pointee.index) else { return fail(x, .noRoute) }
+    guard let backend = x.pointee.backend else { return fail(x, .noSuchBackend) }
+    s.pointee.chain = backend.pointee.chain
+    if let rule = x.pointee.rule, rule.pointee.requestTimeout != 0 {
+      x.pointee.deadlineTimer.token = Token(kind: Owner.exchangeDeadline, slot: x.pointee.slot, generation: 0).raw
+      wheel.pointee.schedule(&x.pointee.deadlineTimer, at: deadline(rule.pointee.requestTimeout))
+    }
+    let verdict = backend.pointee.chain._withUnsafeGuaranteedRef { chain in
+      s.pointee.requestBodyFilters = chain.requestBodyMask
+      s.pointee.responseBodyFilters = chain.responseBodyMask
+      return chain.request(s, from: 0)
+    }
+    requestVerdict(x, verdict)
+  }
+
+  /// Finds the rule for the request and draws a backend.
+  @inline(__always)
+  private func route(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) -> Bool {
+    let s = x.pointee.state
+    return snapshot._withUnsafeGuaranteedRef { snapshot in
+      let match = snapshot.snapshot.listeners[listener].routes.match(&s.pointee.request, scratch: patterns)
+      if match.target < 0 { return false }
+      let rule = snapshot.rules + match.target
+      x.pointee.rule = rule
+      s.pointee.routeName = rule.pointee.name.bytes
+      s.pointee.matchedPrefixLength = match.prefixLength
+      if rule.pointee.metadata != nil { s.pointee.routeMetadata = rule.pointee.metadata }
+      x.pointee.backend = rule.pointee.pick(&context.random)
+      choose(x, snapshot)
+      return true
+    }
+  }
+
+  private func choose(_ x: ExchangeRef, _ snapshot: WorkerSnapshot) {
+    guard let backend = x.pointee.backend, backend.pointee.service >= 0 else {
+      x.pointee.service = nil
+      return
+    }
+    x.pointee.service = snapshot.services[backend.pointee.service]
+    if let service = x.pointee.service { x.pointee.state.pointee.serviceName = service.pointee.name.bytes }
+  }
+
+  // MARK: The chain's verdict
+
+  func requestVerdict(_ x: ExchangeRef, _ first: FilterVerdict) {
+    var verdict = first
+    let s = x.pointee.state
+    while true {
+      switch verdict {
+      case .next: return requestChainDone(x)
+      case .respond: return respondLocally(x, from: s.pointee.filterIndex &- 1)
+      case .suspend:
+        if s.pointee.requestBufferLimit == 0 {
+          x.pointee.suspended = true
+          return
+        }
+        if !x.pointee.requestDone { return startBuffering(x) }
+        guard let resumed = requestBodyBuffered(x) else { return }
+        verdict = resumed
+      }
+    }
+  }
+
+  /// The body that a filter waits for is whole: runs the body filters that stand before it, and lets it go on.
+  /// - Returns: nil when the exchange has taken another way.
+  private func requestBodyBuffered(_ x: ExchangeRef) -> FilterVerdict? {
+    let s = x.pointee.state
+    let filter = s.pointee.filterIndex
+    if x.pointee.requestMode == .buffered, x.pointee.requestBufferedBy >= 0 {
+      if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: filter) { return nil }
+    }
+    x.pointee.requestBufferedBy = filter
+    s.pointee.filterIndex = filter
+    s.pointee.requestBufferLimit = 0
+    s.pointee.phase = .request
+    guard let chain = s.pointee.chain else { return nil }
+    return chain._withUnsafeGuaranteedRef { chain in
+      let verdict = chain.resume(s)
+      return verdict == .next ? chain.request(s, from: s.pointee.filterIndex &+ 1) : verdict
+    }
+  }
+
+  /// Goes on in the request phase after a filter's suspension or a buffered body.
+  func continueRequest(_ x: ExchangeRef) {
+    let s = x.pointee.state
+    guard let chain = s.pointee.chain else { return }
+    if s.pointee.requestBufferLimit != 0 {
+      guard let verdict = requestBodyBuffered(x) else { return }
+      return requestVerdict(x, verdict)
+    }
+    let verdict = chain._withUnsafeGuaranteedRef { chain in
+      let verdict = chain.resume(s)
+      return verdict == .next ? chain.request(s, from: s.pointee.filterIndex &+ 1) : verdict
+    }
+    requestVerdict(x, verdict)
+  }
+
+  private func startBuffering(_ x: ExchangeRef) {
+    let s = x.pointee.state
+    x.pointee.stage = .bufferingRequest
+    x.pointee.requestMode = .buffered
+    x.pointee.requestDecoder = BodyDecoder(s.pointee.request.framing)
+    s.pointee.request.headers.remove(.expect)
+    if case .length(let n) = s.pointee.request.framing, n > UInt64(s.pointee.requestBufferLimit) {
+      return fail(x, .requestBodyTooLarge)
+    }
+    if x.pointee.mustContinue, !sendContinue(x) { return }
+    pumpRequest(x)
+  }
+
+  private func sendContinue(_ x: ExchangeRef) -> Bool {
+    x.pointee.mustContinue = false
+    guard let c = x.pointee.client, c.pointee.input.isEmpty else { return true }
+    let line = Bytes("HTTP/1.1 100 Continue\r\n\r\n")
+    return sendToClient(c, line.base, line.count)
+  }
+
+  /// The request side of the chain has ended: settles how the body travels, and sends the request on its way.
+  private func requestChainDone(_ x: ExchangeRef) {
+    let s = x.pointee.state
+    if s.pointee.request.headers.hasOverflowed { return fail(x, .requestHeadersTooLarge) }
+    if s.pointee.clearRoute, let snapshot = x.pointee.snapshot, let l = x.pointee.listener, l.pointee.index >= 0 {
+      // The chain of the first route goes on; only rule and backend change.
+      if !route(x, snapshot, l.pointee.index) { return fail(x, .noRoute) }
+    }
+    if x.pointee.requestMode == .buffered {
+      if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: ExchangeState.chainLimit) { return }
+      s.pointee.request.headers.remove(.transferEncoding)
+      setContentLength(&s.pointee.request, s.pointee.bufferedRequestBody.count)
+    } else if !x.pointee.requestDone {
+      settleRequestBody(x)
+    }
+    x.pointee.replayLimit = replayLimit(x)
+    guard x.pointee.service != nil else {
+      return fail(
+        x,
+        x.pointee.backend == nil || x.pointee.backend?.pointee.service ?? -1 < 0 ? .noSuchBackend : .noHealthyUpstream)
+    }
+    if !s.pointee.mirrors.isEmpty && (x.pointee.requestDone) { sendMirrors(x) }
+    forward(x)
+  }
+
+  /// Bytes of request body to keep for a repetition or a mirror.
+  private func replayLimit(_ x: ExchangeRef) -> Int {
+    let s = x.pointee.state
+    var limit = 0
+    if let policy = s.pointee.retryPolicy { limit = policy._withUnsafeGuaranteedRef { $0.replayLimit } }
+    if !s.pointee.mirrors.isEmpty { limit = max(limit, Self.mirrorBodyLimit) }
+    return limit
+  }
+
+  private func settleRequestBody(_ x: ExchangeRef) {
+    let s = x.pointee.state
+    let chunked = s.pointee.request.framing == .chunked
+    let trailersWatched =
+      chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesRequestTrailers } ?? false)
+    if s.pointee.requestBodyFilters == 0 && !trailersWatched {
+      x.pointee.requestMode = .raw
+      return
+    }
+    x.pointee.requestMode = .decoded
+    x.pointee.requestDecoder = BodyDecoder(s.pointee.request.framing)
+    // A filter may change the body's length, so that only chunks can carry it.
+    x.pointee.requestChunked = true
+    s.pointee.request.headers.remove(.contentLength)
+    if !chunked { s.pointee.request.headers.add(Names.transferEncoding, Bytes("chunked")) }
+  }
+
+  func setContentLength(_ head: inout MessageHead, _ count: Int) {
+    head.headers.remove(.contentLength)
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { memory in
+      guard let base = memory.baseAddress else { return }
+      var w = ByteWriter(base, 24)
+      w.append(decimal: UInt64(count))
+      head.headers.add(Names.contentLength, w.bytes)
+    }
+  }
+
+  // MARK: Resuming
+
+  /// Something that a filter waited for has come.
+  func resume(_ x: ExchangeRef) {
+    if !x.pointee.suspended { return }
+    x.pointee.suspended = false
+    let generation = x.pointee.generation
+    switch x.pointee.state.pointee.phase {
+    case .request: continueRequest(x)
+    case .requestBody, .requestTrailers: continueRequestBody(x)
+    case .response: continueResponse(x)
+    case .responseBody, .responseTrailers: continueResponseBody(x)
+    case .ended: return
+    }
+    // The other direction stood still meanwhile.
+    if x.pointee.generation == generation && !x.pointee.suspended { pumpRequest(x) }
+    if x.pointee.generation == generation && !x.pointee.suspended, let u = x.pointee.upstream,
+      u.pointee.phase == .active, x.pointee.stage == .sent || x.pointee.stage == .responding
+    {
+      pumpResponse(u)
+    }
+  }
+
+  /// The exchange's own timer: a filter's sleep, or the pause before a retry.
+  func wake(_ x: ExchangeRef) {
+    if x.pointee.suspended { return resume(x) }
+    if x.pointee.isBackingOff {
+      x.pointee.isBackingOff = false
+      forward(x)
+    }
+  }
+
+  func requestTimedOut(_ x: ExchangeRef) {
+    if x.pointee.responseHeadSent { return abort(x, .requestTimeout) }
+    fail(x, .requestTimeout)
+  }
+}
+
+/// Field names that the worker adds.
+enum Names {
+  static let host = HeaderName("host")
+  static let contentLength = HeaderName("content-length")
+  static let transferEncoding = HeaderName("transfer-encoding")
+  static let xForwardedFor = HeaderName("x-forwarded-for")
+  static let xForwardedProto = HeaderName("x-forwarded-proto")
+  static let xForwardedHost = HeaderName("x-forwarded-host")
+  static let forwarded = HeaderName("forwarded")
+  static let xRequestID = HeaderName("x-request-id")
+  static let via = HeaderName("via")
+  static let contentType = HeaderName("content-type")
+}

@@ -1,0 +1,161 @@
+import Glibc
+import WeftFilter
+import WeftIO
+
+/// Taking over a new configuration between two events.
+extension Worker {
+  func readMailbox() {
+    control.mailbox.drain { message in
+      switch message {
+      case .snapshot(let delivery): adopt(delivery)
+      case .endpoints(let spec): if let service = services[spec.name] { update(service, spec) }
+      case .drain: startDraining()
+      case .stop: isStopped = true
+      }
+    }
+  }
+
+  private func adopt(_ delivery: SnapshotDelivery) {
+    let new = delivery.snapshot
+    settings = new.snapshot.settings
+    maxClients = max(1, (settings.maxConnections + count - 1) / count)
+    for (i, spec) in new.snapshot.services.enumerated() {
+      let service = service(for: spec)
+      service.pointee.references += 1
+      new.services[i] = service
+    }
+    let old = snapshot
+    new.users = 1
+    snapshot = Unmanaged.passRetained(new)
+    adoptListeners(new.snapshot, delivery.descriptors)
+    if let old { leave(old) }
+    control.applied(new.snapshot.version)
+  }
+
+  private func service(for spec: ServiceSpec) -> ServiceRef {
+    if let known = services[spec.name] {
+      if known.pointee.spec !== spec { update(known, spec) }
+      return known
+    }
+    let service = ServiceRef.allocate(capacity: 1)
+    service.initialize(
+      to: UpstreamService(spec, metrics: ServiceMetrics(families, context.metrics, service: spec.name)))
+    services[spec.name] = service
+    update(service, spec)
+    return service
+  }
+
+  private func update(_ service: ServiceRef, _ spec: ServiceSpec) {
+    for gone in service.pointee.update(spec, service: service, workers: count) { retire(gone) }
+    if service.pointee.pendingCount > 0 { serveQueue(service) }
+  }
+
+  /// Closes what idles on an endpoint that its service has dropped; what is in flight goes on.
+  private func retire(_ e: EndpointRef) {
+    e.pointee.connections += 1  // held while its connections go, for the last one frees it
+    while let u = e.pointee.firstIdle { closeUpstream(u) }
+    e.pointee.connections -= 1
+    freeIfUnused(e)
+  }
+
+  func freeIfUnused(_ e: EndpointRef) {
+    if !e.pointee.isRemoved || e.pointee.connections > 0 { return }
+    e.deinitialize(count: 1)
+    e.deallocate()
+  }
+
+  // MARK: Who uses a snapshot
+
+  @inline(__always)
+  func enter(_ snapshot: SnapshotRef) { snapshot._withUnsafeGuaranteedRef { $0.users &+= 1 } }
+
+  @inline(__always)
+  func leave(_ snapshot: SnapshotRef) {
+    let isLast = snapshot._withUnsafeGuaranteedRef { s -> Bool in
+      s.users &-= 1
+      return s.users == 0
+    }
+    if isLast { retire(snapshot) }
+  }
+
+  /// Nobody runs on it any more: services that no other snapshot lists go, and its memory is freed off this thread.
+  private func retire(_ snapshot: SnapshotRef) {
+    let old = snapshot.takeRetainedValue()
+    for i in 0..<old.serviceCount {
+      guard let service = old.services[i] else { continue }
+      service.pointee.references -= 1
+      if service.pointee.references > 0 { continue }
+      services.removeValue(forKey: service.pointee.spec.name)
+      for e in service.pointee.removeAll() { retire(e) }
+      service.deinitialize(count: 1)
+      service.deallocate()
+    }
+    control.dispose(SnapshotDelivery(old, descriptors: [:]))
+  }
+
+  // MARK: Listeners
+
+  private func adoptListeners(_ new: Snapshot, _ descriptors: [Int: Int32]) {
+    for l in listeners { l?.pointee.index = -1 }
+    for (i, spec) in new.listeners.enumerated() {
+      if let l = listeners.compactMap({ $0 }).first(where: { $0.pointee.address == spec.address && $0.pointee.fd >= 0 })
+      {
+        l.pointee.index = i
+        l.pointee.name = spec.name
+        if let unused = descriptors[i] { close(unused) }
+      } else if let fd = descriptors[i] {
+        open(spec, i, fd)
+      }
+    }
+    for l in listeners {
+      guard let l, l.pointee.index < 0 else { continue }
+      closeListener(l)
+      closeIdle { $0.pointee.listener == l }
+      if l.pointee.connections == 0 { freeListener(l) }
+    }
+  }
+
+  private func open(_ spec: ListenerSpec, _ index: Int, _ fd: Int32) {
+    let slot = listeners.firstIndex { $0 == nil } ?? listeners.count
+    let l = ListenerRef.allocate(capacity: 1)
+    l.initialize(
+      to: WorkerListener(
+        slot: slot, address: spec.address, fd: fd, name: spec.name, index: index,
+        metrics: ListenerMetrics(families, context.metrics, listener: spec.name.bytes.string)))
+    if slot == listeners.count { listeners.append(l) } else { listeners[slot] = l }
+    do { try reactor.addLevelTriggered(fd, Token(kind: Owner.listener, slot: slot, generation: 0)) } catch {
+      log.error("cannot watch listener \(spec.address): \(error)")
+    }
+  }
+
+  func freeListener(_ l: ListenerRef) {
+    listeners[l.pointee.slot] = nil
+    l.deinitialize(count: 1)
+    l.deallocate()
+  }
+
+  /// Closes connections between requests.
+  private func closeIdle(where isMeant: (ClientRef) -> Bool) {
+    for i in 0..<clients.capacity {
+      let c = clients[i]
+      if c.pointee.phase == .idle && isMeant(c) { closeClient(c) }
+    }
+  }
+
+  // MARK: Draining
+
+  /// No new connections; what is under way comes to its end, each connection closing behind its present response.
+  private func startDraining() {
+    if isDraining { return }
+    isDraining = true
+    for l in listeners { if let l { closeListener(l) } }
+    for i in 0..<clients.capacity {
+      let c = clients[i]
+      switch c.pointee.phase {
+      case .idle: closeClient(c)
+      case .head, .exchange: c.pointee.closeAfter = true
+      default: break
+      }
+    }
+  }
+}

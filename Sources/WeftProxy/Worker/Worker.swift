@@ -1,0 +1,215 @@
+import CLinux
+import Glibc
+import Logging
+import WeftFilter
+import WeftHTTP
+import WeftIO
+import WeftRegex
+import WeftTelemetry
+
+/// One event loop with everything it owns: listeners, connections, pools, filters, counters. It shares nothing mutable
+/// with another worker; what other threads want of it comes through its mailbox, between two events.
+final class Worker {
+  let index: Int
+  let count: Int
+  let control: WorkerControl
+  let context: ProxyWorkerContext
+  let families: ProxyMetrics
+  let log: Logger
+
+  var reactor: Reactor
+  let wheel: UnsafeMutablePointer<TimerWheel>
+  let clock: UnsafeMutablePointer<WorkerClock>
+  let pool = BufferPool(bufferSize: Worker.bufferSize, keep: 512)
+  let scratch = MutableBytePointer.allocate(capacity: Worker.scratchSize)
+  let bodyScratch = UnsafeMutablePointer<BodyScratch>.allocate(capacity: 1)
+  let patterns: PatternScratch
+  var reserve = DescriptorReserve()
+
+  var clients = Slab<ClientConnection>()
+  var upstreams = Slab<UpstreamConnection>()
+  var exchanges = Slab<ProxyExchange>()
+  var listeners: ContiguousArray<ListenerRef?> = []
+
+  /// The present snapshot; nil until the first one has come.
+  var snapshot: SnapshotRef?
+  var settings = ProxySettings()
+  /// This worker's share of the limit on client connections.
+  var maxClients = 65_536
+  var services: [String: ServiceRef] = [:]
+
+  /// Exchanges and connections to go on with after the present batch of events.
+  var deferred: ContiguousArray<Deferred> = []
+  var deferredSpare: ContiguousArray<Deferred> = []
+
+  var isDraining = false
+  var isStopped = false
+  /// Calls of the proxy's own under way: mirrors, calls of filters.
+  var callsActive = 0
+
+  let accessLog: WorkerAccessLog
+  var dateText = DateText()
+
+  static let bufferSize = 32 * 1024
+  static let scratchSize = 192 * 1024
+  /// Body bytes sent together with a head rather than on their own.
+  static let inlineBody = 48 * 1024
+  /// Rounds of reading and writing that one connection may do before others get their turn.
+  static let pumpBudget = 16
+
+  enum Deferred {
+    case resume(ExchangeReference)
+    case pumpResponse(Token)
+    case pumpRequest(ExchangeReference)
+    case pumpTunnel(Token)
+  }
+
+  init(_ start: WorkerStart) throws {
+    index = start.index
+    count = start.count
+    control = start.control
+    families = start.families
+    log = start.log
+    context = start.context
+    clock = start.context.clock
+    reactor = try Reactor(batch: 512)
+    patterns = try PatternScratch()
+    wheel = .allocate(capacity: 1)
+    bodyScratch.initialize(to: BodyScratch())
+    accessLog = start.accessLog
+    context.owner = Unmanaged.passUnretained(self)
+    try reactor.addLevelTriggered(control.mailbox.descriptor, Token(kind: Owner.mailbox, slot: 0, generation: 0))
+    updateClock()
+    wheel.initialize(to: TimerWheel(now: clock.pointee.milliseconds))
+  }
+
+  deinit {
+    wheel.deinitialize(count: 1)
+    wheel.deallocate()
+    scratch.deallocate()
+    bodyScratch.deinitialize(count: 1)
+    bodyScratch.deallocate()
+  }
+
+  // MARK: The loop
+
+  /// Runs until told to stop, or until drained.
+  func run() {
+    while !isStopped {
+      let n = reactor.wait(milliseconds: deferred.isEmpty ? wheel.pointee.timeout(now: clock.pointee.milliseconds) : 0)
+      updateClock()
+      control.beat(clock.pointee.now)
+      var i = 0
+      while i < n {
+        let token = reactor.token(i)
+        let readiness = reactor.readiness(i)
+        i &+= 1
+        dispatch(token, readiness)
+      }
+      let now = clock.pointee.milliseconds
+      while let node = wheel.pointee.expire(dueBy: now) { fire(node) }
+      if !deferred.isEmpty { runDeferred() }
+      accessLog.tick(now: clock.pointee.now)
+      if isDraining && clients.live == 0 && callsActive == 0 { isStopped = true }
+    }
+    shutDown()
+  }
+
+  @inline(__always)
+  private func dispatch(_ token: Token, _ readiness: Readiness) {
+    switch token.kind {
+    case Owner.client:
+      let c = clients[token.slot]
+      if c.pointee.generation == token.generation { clientEvent(c, readiness) }
+    case Owner.upstream:
+      let u = upstreams[token.slot]
+      if u.pointee.generation == token.generation { upstreamEvent(u, readiness) }
+    case Owner.listener:
+      if token.slot < listeners.count, let l = listeners[token.slot] { acceptAll(l) }
+    default:
+      readMailbox()
+    }
+  }
+
+  func updateClock() {
+    var ts = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &ts)
+    clock.pointee.now = UInt64(ts.tv_sec) &* 1_000_000_000 &+ UInt64(ts.tv_nsec)
+    clock_gettime(CLOCK_REALTIME, &ts)
+    clock.pointee.wall = UInt64(ts.tv_sec) &* 1_000_000_000 &+ UInt64(ts.tv_nsec)
+  }
+
+  private func runDeferred() {
+    // Two arrays in turn: what runs now may defer again.
+    swap(&deferred, &deferredSpare)
+    var i = 0
+    while i < deferredSpare.count {
+      let entry = deferredSpare[i]
+      i &+= 1
+      switch entry {
+      case .resume(let reference):
+        if let x = exchange(reference) {
+          x.pointee.resumeQueued = false
+          resume(x)
+        }
+      case .pumpResponse(let token):
+        let u = upstreams[token.slot]
+        if u.pointee.generation == token.generation, u.pointee.phase == .active { pumpResponse(u) }
+      case .pumpRequest(let reference):
+        if let x = exchange(reference) { pumpRequest(x) }
+      case .pumpTunnel(let token):
+        let u = upstreams[token.slot]
+        if u.pointee.generation == token.generation, u.pointee.phase == .tunnel { pumpTunnel(u) }
+      }
+    }
+    deferredSpare.removeAll(keepingCapacity: true)
+  }
+
+  @inline(__always)
+  func exchange(_ reference: ExchangeReference) -> ExchangeRef? {
+    guard exchanges.contains(reference.slot) else { return nil }
+    let x = exchanges[reference.slot]
+    return x.pointee.generation == reference.generation && x.pointee.stage != .done ? x : nil
+  }
+
+  // MARK: Timers
+
+  /// Milliseconds of the worker's clock, `delay` from now; nil for 0, which means no limit.
+  @inline(__always)
+  func deadline(_ delay: UInt32) -> UInt64 { clock.pointee.milliseconds &+ UInt64(delay) }
+
+  private func fire(_ node: UnsafeMutablePointer<TimerNode>) {
+    let token = Token(raw: node.pointee.token)
+    switch token.kind {
+    case Owner.client:
+      let c = clients[token.slot]
+      if c.pointee.phase != .closed { clientTimedOut(c) }
+    case Owner.upstream:
+      let u = upstreams[token.slot]
+      if u.pointee.phase != .closed { upstreamTimedOut(u) }
+    case Owner.exchangeDeadline:
+      let x = exchanges[token.slot]
+      if x.pointee.stage != .done { requestTimedOut(x) }
+    case Owner.exchangeWake:
+      let x = exchanges[token.slot]
+      if x.pointee.stage != .done { wake(x) }
+    default: break
+    }
+  }
+
+  // MARK: The end
+
+  private func shutDown() {
+    for l in listeners { if let l { closeListener(l) } }
+    for i in 0..<clients.capacity {
+      let c = clients[i]
+      if c.pointee.phase != .closed { closeClient(c) }
+    }
+    for i in 0..<upstreams.capacity {
+      let u = upstreams[i]
+      if u.pointee.phase != .closed { closeUpstream(u) }
+    }
+    accessLog.flush()
+    control.stopped()
+  }
+}

@@ -1,0 +1,24 @@
+import WeftIO
+
+typealias ListenerRef = UnsafeMutablePointer<WorkerListener>
+
+/// A listening socket of one worker. Connections point at it; it is freed when it is closed and the last of them gone.
+struct WorkerListener: ~Copyable {
+  let slot: Int
+  let address: SocketAddress
+  var fd: Int32
+  var name: OwnedBytes
+  /// Index in the present snapshot's listeners; -1: removed, its connections are being drained.
+  var index: Int
+  var connections = 0
+  let metrics: ListenerMetrics
+
+  init(slot: Int, address: SocketAddress, fd: Int32, name: OwnedBytes, index: Int, metrics: ListenerMetrics) {
+    self.slot = slot
+    self.address = address
+    self.fd = fd
+    self.name = name
+    self.index = index
+    self.metrics = metrics
+  }
+}
