@@ -79,7 +79,7 @@ public final class ObjectReader {
   // MARK: Presence
 
   /// Whether the field is given. It then has to be read as well, or to be meant to be ignored.
-  public func has(_ name: String) -> Bool { value(name) != nil }
+  public func has(_ name: String) -> Bool { value(name, isRead: false) != nil }
 
   /// The field as it stands, for a reader of its own; nil when absent.
   public func rawNode(_ name: String) -> ConfigNode? { value(name) }
@@ -92,7 +92,7 @@ public final class ObjectReader {
 
   /// Accepts fields that have no meaning here.
   public func ignore(_ names: String...) {
-    for name in names { _ = value(name) }
+    for name in names { _ = value(name, isRead: false) }
   }
 
   /// The place of a field, or of the object when the field is absent.
@@ -107,6 +107,11 @@ public final class ObjectReader {
 
   /// Reports a warning about field `name`, or about the object when `name` is nil.
   public func warn(_ name: String? = nil, _ message: String) { report(.warning, name, message) }
+
+  /// Reports what was found elsewhere.
+  public func report(_ diagnostic: Diagnostic) {
+    if !isMuted { findings.diagnostics.append(diagnostic) }
+  }
 
   /// Reports an error when more than one of `names` is given.
   public func atMostOne(of names: String...) {
@@ -140,10 +145,10 @@ public final class ObjectReader {
   // MARK: Building blocks of the readers
 
   /// The field's value, marked as known; nil when it is absent or null.
-  func value(_ name: String, hasFields: Bool = false) -> ConfigNode? {
+  func value(_ name: String, hasFields: Bool = false, isRead: Bool = true) -> ConfigNode? {
     if !asked.contains(name) { asked.append(name) }
     let entry = entries.first { $0.key == name && $0.value.kind != .null }
-    recorder?.note(node.path.appending(name), unvisited: hasFields && entry == nil)
+    if isRead { recorder?.note(node.path.appending(name), unvisited: hasFields && entry == nil) }
     return entry?.value
   }
 

@@ -4,10 +4,11 @@ enum Suggestion {
   static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
     var best: (distance: Int, candidate: String)?
     let lowered = Array(word.lowercased().utf8.prefix(maximumLength))
-    for candidate in candidates {
+    for candidate in candidates.prefix(maximumConsidered) {
       let other = Array(candidate.lowercased().utf8.prefix(maximumLength))
-      let distance = distance(lowered, other)
       let allowed = max(1, min(lowered.count, other.count) / 3)
+      guard abs(lowered.count - other.count) <= allowed else { continue }
+      let distance = distance(lowered, other)
       if distance <= allowed, distance < best?.distance ?? .max { best = (distance, candidate) }
     }
     return best?.candidate
@@ -24,6 +25,8 @@ enum Suggestion {
   }
 
   private static let maximumLength = 64
+  /// Thousands of names, each compared with thousands of mistaken ones, would take a while.
+  private static let maximumConsidered = 500
   private static let maximumListed = 24
 
   /// Insertions, deletions, substitutions and swaps of neighbours.

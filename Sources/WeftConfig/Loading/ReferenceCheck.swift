@@ -1,0 +1,123 @@
+/// Checks what resources say of each other. A reference for which the Gateway API defines a behaviour at run time is
+/// reported as a warning that names the condition; one that would leave a filter out is an error.
+struct ReferenceCheck {
+  let resources: ResourceSet
+  private(set) var diagnostics: [Diagnostic] = []
+
+  init(_ resources: ResourceSet) {
+    self.resources = resources
+    for route in resources.httpRoutes.all { check(route) }
+    for gateway in resources.gateways.all { check(gateway) }
+    checkPorts()
+  }
+
+  private func exists(_ kind: ResourceKind, _ name: ResourceName) -> Bool {
+    resources.invalid.contains(ResourceIdentifier(kind, name))
+  }
+
+  private mutating func warn(_ origin: Origin, _ condition: String, _ reason: ConditionReason, _ message: String) {
+    diagnostics.append(origin.warning("\(message) (\(condition), reason \(reason.rawValue))"))
+  }
+
+  // MARK: Routes
+
+  private mutating func check(_ route: HTTPRoute) {
+    if route.parentRefs.isEmpty {
+      diagnostics.append(route.origin.warning("HTTPRoute \(route.name) has no parentRefs, so it takes no requests"))
+    }
+    for rejection in resources.attachments(of: route).rejected
+    where !exists(rejection.parent.kind, rejection.parent.name) {
+      warn(
+        rejection.parent.origin, "Accepted=False", rejection.reason, "the route is not attached: \(rejection.message)")
+    }
+    for rule in route.rules {
+      for filter in rule.filters { check(filter, of: route) }
+      for backend in rule.backendRefs {
+        check(backend.reference, of: route, "requests for it are answered with 500")
+        for filter in backend.filters { check(filter, of: route) }
+      }
+    }
+  }
+
+  private mutating func check(_ filter: HTTPRouteFilter, of route: HTTPRoute) {
+    switch filter.action {
+    case .requestMirror(let mirror): check(mirror.backendRef, of: route, "nothing is mirrored")
+    case .extensionRef(let reference):
+      let name = ResourceName(namespace: route.metadata.namespace, name: reference.name)
+      guard resources.filters[name] == nil, !exists(FilterResource.kind, name) else { return }
+      diagnostics.append(reference.origin.error("no Filter named \"\(reference.name)\"\(advice(name))"))
+    default: break
+    }
+  }
+
+  /// What the author of a reference to an unknown Filter may have meant.
+  private func advice(_ name: ResourceName) -> String {
+    let siblings = resources.names(resources.filters.all, in: name.namespace)
+    if let near = Suggestion.nearest(to: name.name, among: siblings) { return "; did you mean \"\(near)\"?" }
+    if let other = resources.filters.all.first(where: { $0.metadata.name == name.name }) {
+      return " in namespace \"\(name.namespace)\"; the one in \"\(other.metadata.namespace)\" cannot be used from here"
+    }
+    return name.namespace == "default" ? "" : " in namespace \"\(name.namespace)\""
+  }
+
+  private mutating func check(_ reference: BackendReference, of route: HTTPRoute, _ consequence: String) {
+    switch resources.resolve(reference, from: HTTPRoute.kind, in: route.metadata.namespace) {
+    case .weftService: break
+    case .service(let service, _):
+      if service.type != .externalName, resources.endpointSlices(of: service.name).isEmpty {
+        diagnostics.append(
+          reference.origin.warning(
+            "Service \(service.name) has no EndpointSlice; requests for it are answered with 503"))
+      }
+    case .unresolved(let reason, let message):
+      guard !exists(reference.kind, reference.name) else { return }
+      warn(reference.origin, "ResolvedRefs=False", reason, "\(message); \(consequence)")
+    }
+  }
+
+  // MARK: Gateways
+
+  private mutating func check(_ gateway: Gateway) {
+    for listener in gateway.listeners {
+      for reference in listener.tls?.certificateRefs ?? [] { check(reference, of: gateway) }
+    }
+  }
+
+  private mutating func check(_ reference: ObjectReference, of gateway: Gateway) {
+    guard reference.kind == Secret.kind else {
+      warn(
+        reference.origin, "ResolvedRefs=False", .invalidCertificateRef,
+        "a \(reference.kind) holds no certificate; use a Secret")
+      return
+    }
+    guard
+      resources.isPermitted(reference.kind, reference.name, from: Gateway.kind, in: gateway.metadata.namespace)
+    else {
+      warn(
+        reference.origin, "ResolvedRefs=False", .refNotPermitted,
+        "no ReferenceGrant in namespace \"\(reference.name.namespace)\" lets this Gateway refer to it")
+      return
+    }
+    guard !exists(reference.kind, reference.name) else { return }
+    guard let secret = resources.secrets[reference.name] else {
+      warn(
+        reference.origin, "ResolvedRefs=False", .invalidCertificateRef,
+        "no Secret named \"\(reference.name.name)\" in namespace \"\(reference.name.namespace)\"")
+      return
+    }
+    for key in ["tls.crt", "tls.key"] where secret.data[key] == nil {
+      warn(
+        reference.origin, "ResolvedRefs=False", .invalidCertificateRef, "Secret \(secret.name) has no key \"\(key)\"")
+    }
+  }
+
+  /// Listeners on one port must speak alike.
+  private mutating func checkPorts() {
+    for (name, other) in resources.conflictedListeners.sorted(by: { $0.key.description < $1.key.description }) {
+      guard let listener = resources.listener(name) else { continue }
+      warn(
+        listener.origin, "Conflicted=True", .protocolConflict,
+        "the listener is not accepted: \(other) has the same port and another protocol")
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/// `gateway.networking.k8s.io/v1 Gateway`: the addresses and ports on which traffic comes in.
+public struct Gateway: Resource {
+  public static let kind = ResourceKind(group: ResourceKind.gatewayAPI, kind: "Gateway")
+  public static let versions = ["v1", "v1beta1"]
+
+  /// An address that every listener of the Gateway binds.
+  public struct Address: Sendable, Hashable {
+    /// `IPAddress`, `Hostname`, or an implementation's own type.
+    public let type: String
+    /// Empty: left to the implementation.
+    public let value: String
+    public let origin: Origin
+  }
+
+  public let metadata: ResourceMetadata
+  public let origin: Origin
+  /// Accepted and not looked at: every Gateway that Weft is given is its own.
+  public let className: String?
+  public let listeners: [Listener]
+  /// None: every address of the machine.
+  public let addresses: [Address]
+  public let tls: GatewayTLS?
+
+  public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
+    self.metadata = metadata
+    origin = Origin(reader.node)
+    let spec = reader.object("spec")
+    className = spec.optionalString("gatewayClassName", .length(1...253))
+    listeners = spec.objects("listeners", count: Bounds.listeners) { Listener($0, namespace: metadata.namespace) }
+    addresses = spec.objects("addresses", count: Bounds.addresses, Gateway.address)
+    tls = spec.optionalObject("tls") { GatewayTLS($0, namespace: metadata.namespace) }
+    Gateway.acceptInfrastructure(spec)
+    Gateway.checkDistinct(listeners, reader)
+  }
+
+  private static func address(_ reader: ObjectReader) -> Address {
+    let address = Address(
+      type: reader.string("type", .length(1...253), default: "IPAddress"),
+      value: reader.string("value", .length(0...253), default: ""), origin: Origin(reader.node))
+    if address.type == "IPAddress", !address.value.isEmpty, !AddressSyntax.isIP(address.value) {
+      reader.error("value", "\"\(address.value)\" is no IP address; write one such as 127.0.0.1 or ::1")
+    }
+    if address.type == "Hostname", !address.value.isEmpty, let problem = StringRule.hostname.problem(address.value) {
+      reader.error("value", problem)
+    }
+    return address
+  }
+
+  /// What concerns a cluster's own machinery: read so that mistakes are noticed, and without effect.
+  private static func acceptInfrastructure(_ spec: ObjectReader) {
+    spec.optionalObject("infrastructure") { reader in
+      _ = reader.stringMap("labels")
+      _ = reader.stringMap("annotations")
+      reader.optionalObject("parametersRef") { _ = LocalReference($0) }
+    }
+    spec.ignore("allowedListeners", "defaultScope")
+  }
+
+  /// Listeners differ in name, and in port, protocol and host name taken together.
+  private static func checkDistinct(_ listeners: [Listener], _ reader: ObjectReader) {
+    struct Flow: Hashable {
+      let port: Int
+      let `protocol`: Listener.TrafficProtocol
+      let hostname: String?
+    }
+    var names: Set<String> = []
+    var flows: [Flow: String] = [:]
+    for listener in listeners {
+      if !names.insert(listener.name).inserted {
+        reader.report(listener.origin.error("another listener of this Gateway is named \"\(listener.name)\" as well"))
+      }
+      let flow = Flow(port: listener.port, protocol: listener.protocol, hostname: listener.hostname)
+      if let other = flows.updateValue(listener.name, forKey: flow) {
+        reader.report(
+          listener.origin.error(
+            "has the same port, protocol and hostname as listener \"\(other)\"; change one of them"))
+      }
+    }
+  }
+}
+
+/// `GatewayClass` has no meaning outside a cluster, and is accepted so that manifests need no pruning.
+public struct GatewayClass: Resource {
+  public static let kind = ResourceKind(group: ResourceKind.gatewayAPI, kind: "GatewayClass")
+  public static let versions = ["v1", "v1beta1"]
+  public static let isNamespaced = false
+
+  public let metadata: ResourceMetadata
+  public let origin: Origin
+
+  public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
+    self.metadata = metadata
+    origin = Origin(reader.node)
+    reader.ignore("spec")
+  }
+}
