@@ -58,7 +58,7 @@ let package = Package(
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
 
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
-    .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP"]),
+    .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP"], exclude: ["Corpus"]),
     .testTarget(name: "WeftRegexTests", dependencies: ["WeftRegex"]),
     .testTarget(name: "WeftConfigTests", dependencies: ["WeftConfig"]),
     .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle"]),

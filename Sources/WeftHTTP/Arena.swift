@@ -23,7 +23,7 @@ public struct Arena: ~Copyable {
   @inlinable @inline(__always)
   public mutating func reset() {
     used = 0
-    if capacity > 4 * initial { shrink() }
+    if capacity > 4 &* initial { shrink() }
   }
 
   /// Copies `n` bytes, which may lie in this arena.

@@ -1,3 +1,4 @@
+import CLinux
 import WeftIO
 
 /// Searches that look at eight bytes at a time.
@@ -89,6 +90,55 @@ enum ByteScan {
       i &+= 1
     }
     return i
+  }
+
+  /// Marks every byte that is neither letter, digit, `-` nor `.`; exactly those.
+  @inline(__always)
+  private static func notPlain(_ x: UInt64) -> UInt64 {
+    // No addition carries into the next byte, for none has its high bit set.
+    let low = x & ~high
+    let folded = low | (ones &* 0x20)
+    let letters = (folded &+ ones &* (0x80 &- 0x61)) & ~(folded &+ ones &* (0x7f &- 0x7a))
+    let digits = (low &+ ones &* (0x80 &- 0x2d)) & ~(low &+ ones &* (0x7f &- 0x39))
+    let noSlash = (low ^ (ones &* 0x2f)) &+ ones &* 0x7f
+    return ((letters | (digits & noSlash)) & ~x & high) ^ high
+  }
+
+  /// Index of the first byte at or after `from` that is no token character (RFC 9110 5.6.2), or `n`.
+  @inline(__always)
+  static func token(_ p: BytePointer, _ n: Int, _ from: Int) -> Int {
+    var i = from
+    while i &+ 8 <= n {
+      let hit = notPlain(load(p + i))
+      if hit != 0 {
+        i &+= hit.trailingZeroBitCount &>> 3
+        break
+      }
+      i &+= 8
+    }
+    while i < n && cl_is_token(p[i]) != 0 { i &+= 1 }
+    return i
+  }
+
+  /// Index of the first byte that is no letter, digit, `-`, `.`, `_` or `~`; or `n`.
+  @inline(__always)
+  static func hostName(_ p: BytePointer, _ n: Int) -> Int {
+    var i = 0
+    while i &+ 8 <= n {
+      let hit = notPlain(load(p + i))
+      if hit != 0 {
+        i &+= hit.trailingZeroBitCount &>> 3
+        break
+      }
+      i &+= 8
+    }
+    while i < n && isHostByte(p[i]) { i &+= 1 }
+    return i
+  }
+
+  @inline(__always)
+  private static func isHostByte(_ c: UInt8) -> Bool {
+    (c &- 0x2d < 13 && c != 0x2f) || (c | 0x20) &- 0x61 < 26 || c == 0x5f || c == 0x7e
   }
 
   /// Visible ASCII without `#`. RFC 3986 forbids more, but browsers send all of it unencoded.

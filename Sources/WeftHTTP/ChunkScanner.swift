@@ -58,12 +58,12 @@ struct ChunkScanner {
           digits = 0
           state = remaining == 0 ? .trailers : .data
         }
-      case .dataCR: c == 0x0d ? state = .dataLF : fail(.chunkEndInvalid)
-      case .dataLF: c == 0x0a ? state = .sizeStart : fail(.chunkEndInvalid)
+      case .dataCR: expect(c, 0x0d, then: .dataLF)
+      case .dataLF: expect(c, 0x0a, then: .sizeStart)
       case .space, .nameStart, .name, .nameSpace, .valueStart, .value, .quoted, .escaped, .quoteEnd:
         state = afterExtensionByte(c)
         if state == .failed { fault = c == 0x0a ? .chunkLineInvalid : .chunkExtensionInvalid }
-        countExtensionByte()
+        if state != .sizeLF { countExtensionByte() }
       case .data, .trailers, .done, .failed: return i
       }
       i &+= 1
@@ -88,6 +88,11 @@ struct ChunkScanner {
     state = .failed
   }
 
+  private mutating func expect(_ c: UInt8, _ wanted: UInt8, then next: State) {
+    if c != wanted { return fail(.chunkEndInvalid) }
+    state = next
+  }
+
   private mutating func readSize(_ c: UInt8) {
     let letter = (c | 0x20) &- 0x61
     if c &- 0x30 < 10 {
@@ -100,8 +105,9 @@ struct ChunkScanner {
       switch c {
       case 0x0d: state = .sizeLF
       case 0x0a: fail(.chunkLineInvalid)
-      case 0x3b: state = .nameStart
-      case 0x20, 0x09: state = .space
+      case 0x3b, 0x20, 0x09:
+        state = c == 0x3b ? .nameStart : .space
+        countExtensionByte()
       default: fail(.chunkSizeInvalid)
       }
     }

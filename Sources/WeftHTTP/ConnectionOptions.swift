@@ -26,12 +26,17 @@ enum ConnectionOptions {
     return marks
   }
 
+  @inline(__always)
   private static func option(_ token: Bytes) -> FieldFindings.Marks? {
-    switch token.count {
-    case 5: token.equalsIgnoringCase(Bytes("close")) ? .close : nil
-    case 7: token.equalsIgnoringCase(Bytes("upgrade")) ? .namesUpgrade : nil
-    case 10: token.equalsIgnoringCase(Bytes("keep-alive")) ? .keepAlive : nil
-    default: nil
+    if token.count == 5 {
+      return KnownHeader.shortKey(token.base, 5) == KnownHeader.shortKey("close") ? .close : nil
+    }
+    // These options are also names of fields. Of the bytes that a value may have, case folding maps only letters onto
+    // letters, so a value may be classified like a name.
+    switch KnownHeader.classify(token.base, token.count) {
+    case .keepAlive: return .keepAlive
+    case .upgrade: return .namesUpgrade
+    default: return nil
     }
   }
 

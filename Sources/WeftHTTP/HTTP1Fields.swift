@@ -46,7 +46,7 @@ extension HTTP1Parser {
     var i = from
     while true {
       let nameStart = i
-      while i < n && isToken(p[i]) { i &+= 1 }
+      i = ByteScan.token(p, n, i)
       let nameLength = i &- nameStart
       if nameLength == 0 {
         if n &- i >= 2 && p[i] == 0x0d && p[i &+ 1] == 0x0a { return .complete(headLength: i &+ 2) }

@@ -93,7 +93,7 @@ public enum HTTP1Parser {
       m.method = .get
       i = 3
     } else {
-      while i < n && isToken(p[i]) { i &+= 1 }
+      i = ByteScan.token(p, n, 0)
       if i == n || i == 0 || p[i] != 0x20 { return requestLineFault(p, received, &m, limits) }
       m.method = Method(Bytes(p, i))
     }
@@ -148,7 +148,7 @@ public enum HTTP1Parser {
     let marks = found.marks
     if !marks.contains(.host) {
       if m.minorVersion == 1 { return .hostMissing }
-      if authority.count > 0 && !addHost(&m, authority) { return .tooManyFields }
+      if !addHost(&m, authority) { return .tooManyFields }
     } else if authority.count > 0 {
       replaceHost(&m, at: found.hostRow, authority)
     }
@@ -184,6 +184,8 @@ public enum HTTP1Parser {
     m.headers[row] = field
   }
 
+  /// HTTP/1.0 may lack Host, but the request goes on as HTTP/1.1, which may not: it is empty where no host was named
+  /// (RFC 9112 3.2).
   private static func addHost(_ m: inout MessageHead, _ authority: TextReference) -> Bool {
     m.headers.add(Bytes("Host"), m.headers.text(authority), known: .host)
   }

@@ -23,16 +23,11 @@ enum HostSyntax {
       if i == n || !isIPv6(Bytes(p + 1, i &- 1)) { return false }
       i &+= 1
     } else {
-      while i < n && isNameByte(p[i]) { i &+= 1 }
+      i = ByteScan.hostName(p, n)
       if i == 0 || i > maxName { return false }
     }
     if i == n { return !needsPort }
     return p[i] == 0x3a && isPort(Bytes(p + (i &+ 1), n &- i &- 1))
-  }
-
-  @inline(__always)
-  private static func isNameByte(_ c: UInt8) -> Bool {
-    (c &- 0x2d < 13 && c != 0x2f) || (c | 0x20) &- 0x61 < 26 || c == 0x5f || c == 0x7e
   }
 
   private static func isPort(_ digits: Bytes) -> Bool {

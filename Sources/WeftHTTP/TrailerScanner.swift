@@ -48,7 +48,8 @@ struct TrailerScanner {
           state = .lineStart
           return i
         }
-      case .endLF: c == 0x0a ? state = .end : fail(.trailerInvalid)
+      case .endLF:
+        if c == 0x0a { state = .end } else { fail(.trailerInvalid) }
       case .end, .failed: return i &- 1
       }
       if state == .failed || state == .end { return i }

@@ -66,7 +66,7 @@ struct ParsedHead: Equatable {
     startLineLength = m.startLineLength
     wireLength = m.wireLength
     rows = ParsedHead.rows(m.headers)
-    var space = [UInt8](repeating: 0, count: 256 * 1024)
+    var space = [UInt8](repeating: 0, count: 2 * m.wireLength + 1024)
     written = space.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return "" }
       var w = ByteWriter(base, buffer.count)
@@ -125,16 +125,19 @@ func parseResponse(_ input: String, to method: Method = .get, limits: HTTPLimits
 func parse(_ input: [UInt8], arrivals: [Int], to method: Method?, limits: HTTPLimits) -> ParsedHead {
   var head = MessageHead()
   for length in arrivals {
-    let parsed = withExactCopy(input[..<length]) { p, n -> ParsedHead in
-      let outcome =
-        if let method {
-          HTTP1Parser.parseResponse(p, n, to: method, into: &head, limits: limits)
-        } else {
-          HTTP1Parser.parseRequest(p, n, into: &head, limits: limits)
-        }
-      return ParsedHead(outcome, head, isRequest: method == nil)
+    let parsed = withExactCopy(input[..<length]) { p, n in
+      ParsedHead(
+        parseHead(p, n, to: method, into: &head, limits: limits), head, isRequest: method == nil)
     }
     if parsed.outcome != .incomplete { return parsed }
   }
   return ParsedHead(.incomplete, head, isRequest: method == nil)
+}
+
+/// - Parameter method: of the request that is answered; nil to parse a request.
+func parseHead(
+  _ p: BytePointer, _ n: Int, to method: Method?, into head: inout MessageHead, limits: HTTPLimits = HTTPLimits()
+) -> ParseOutcome {
+  if let method { return HTTP1Parser.parseResponse(p, n, to: method, into: &head, limits: limits) }
+  return HTTP1Parser.parseRequest(p, n, into: &head, limits: limits)
 }

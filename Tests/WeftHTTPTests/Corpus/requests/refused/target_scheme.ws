@@ -1,0 +1,3 @@
+GET ws://example.com/ HTTP/1.1
+Host: example.com
+
