@@ -32,6 +32,8 @@ extension Worker {
       x.pointee.client = nil
     }
     x.pointee.state.pointee.request.headers.dropKept()
+    // The client may have gone in the middle of a head.
+    x.pointee.state.pointee.request.scanned = 0
     x.pointee.stage = .done
     exchanges.give(x.pointee.slot)
   }

@@ -162,6 +162,8 @@ extension Worker {
   func sendRequest(_ x: ExchangeRef, _ u: UpstreamRef) {
     let s = x.pointee.state
     s.pointee.attempts &+= 1
+    // The upstream before may have gone in the middle of a head.
+    s.pointee.response.scanned = 0
     x.pointee.stage = .sent
     x.pointee.upstreamStarted = clock.pointee.now
     u.pointee.requests &+= 1
