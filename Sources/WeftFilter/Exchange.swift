@@ -95,6 +95,14 @@ public struct Exchange {
     if body.count > 0 { state.pointee.response.headers.add(Self.contentType, contentType) }
   }
 
+  /// The same with text of Swift's own.
+  public func respond(_ status: Int, text: String, details: StaticString = "direct_response") {
+    var text = text
+    text.withUTF8 { utf8 in
+      respond(status, body: utf8.baseAddress.map { Bytes($0, utf8.count) } ?? Bytes(), details: details)
+    }
+  }
+
   /// Whether the response is one that the proxy or a filter made.
   public var isLocalResponse: Bool { state.pointee.localStatus != 0 }
 
@@ -172,7 +180,11 @@ public struct Exchange {
   }
 
   /// Decides on repetitions of failed attempts. Kept by the filter, which must outlive the exchange, as filters do.
-  public func setRetryPolicy(_ policy: RetryPolicy) { state.pointee.retryPolicy = Unmanaged.passUnretained(policy) }
+  /// Takes the place of an earlier filter's policy, which is told that the exchange is finished with it.
+  public func setRetryPolicy(_ policy: RetryPolicy) {
+    if let earlier = state.pointee.retryPolicy { earlier._withUnsafeGuaranteedRef { $0.finished(self) } }
+    state.pointee.retryPolicy = Unmanaged.passUnretained(policy)
+  }
 
   /// Attempts at upstreams so far.
   public var attempts: Int { state.pointee.attempts }

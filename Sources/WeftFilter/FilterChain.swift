@@ -68,7 +68,7 @@ public final class FilterChain {
       x.pointee.filterIndex = i
       x.pointee.filtersRun |= 1 &<< UInt64(i)
       let verdict = filters[i]._withUnsafeGuaranteedRef { $0.onRequest(Exchange(x)) }
-      if verdict != .next { return verdict }
+      if verdict != .next { return stop(verdict, i, x) }
     }
     return .next
   }
@@ -82,7 +82,7 @@ public final class FilterChain {
       mask &= mask &- 1
       x.pointee.filterIndex = i
       let verdict = filters[i]._withUnsafeGuaranteedRef { $0.onRequestBody(Exchange(x), &chunk) }
-      if verdict != .next { return verdict }
+      if verdict != .next { return stop(verdict, i, x) }
     }
     return .next
   }
@@ -95,7 +95,7 @@ public final class FilterChain {
       mask &= mask &- 1
       x.pointee.filterIndex = i
       let verdict = filters[i]._withUnsafeGuaranteedRef { $0.onRequestTrailers(Exchange(x)) }
-      if verdict != .next { return verdict }
+      if verdict != .next { return stop(verdict, i, x) }
     }
     return .next
   }
@@ -113,7 +113,7 @@ public final class FilterChain {
       x.pointee.filterIndex = i
       x.pointee.filtersRun |= 1 &<< UInt64(i)
       let verdict = filters[i]._withUnsafeGuaranteedRef { $0.onResponse(Exchange(x)) }
-      if verdict != .next { return verdict }
+      if verdict != .next { return stop(verdict, i, x) }
     }
     return .next
   }
@@ -128,7 +128,7 @@ public final class FilterChain {
       mask &= ~(1 &<< UInt64(i))
       x.pointee.filterIndex = i
       let verdict = filters[i]._withUnsafeGuaranteedRef { $0.onResponseBody(Exchange(x), &chunk) }
-      if verdict != .next { return verdict }
+      if verdict != .next { return stop(verdict, i, x) }
     }
     return .next
   }
@@ -141,7 +141,7 @@ public final class FilterChain {
       mask &= ~(1 &<< UInt64(i))
       x.pointee.filterIndex = i
       let verdict = filters[i]._withUnsafeGuaranteedRef { $0.onResponseTrailers(Exchange(x)) }
-      if verdict != .next { return verdict }
+      if verdict != .next { return stop(verdict, i, x) }
     }
     return .next
   }
@@ -150,7 +150,17 @@ public final class FilterChain {
 
   /// Asks the suspended filter to go on.
   package func resume(_ x: State) -> FilterVerdict {
-    filters[x.pointee.filterIndex]._withUnsafeGuaranteedRef { $0.onResume(Exchange(x)) }
+    let i = x.pointee.filterIndex
+    return stop(filters[i]._withUnsafeGuaranteedRef { $0.onResume(Exchange(x)) }, i, x)
+  }
+
+  /// Counts a filter's own response.
+  @inline(__always)
+  private func stop(_ verdict: FilterVerdict, _ i: Int, _ x: State) -> FilterVerdict {
+    if verdict == .respond {
+      filters[i]._withUnsafeGuaranteedRef { $0.counters?.countResponse(x.pointee.localStatus) }
+    }
+    return verdict
   }
 
   package func log(_ x: State) {

@@ -15,6 +15,9 @@ import WeftIO
 open class HTTPFilter {
   public init() {}
 
+  /// Set by the proxy; nil: nothing is counted.
+  package final var counters: FilterCounters?
+
   /// The phases to be called for. Read once, when a chain is built.
   open var phases: FilterPhases { [] }
 

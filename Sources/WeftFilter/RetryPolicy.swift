@@ -13,7 +13,7 @@ public enum AttemptOutcome: Equatable, Sendable {
   case response(Int)
 }
 
-/// Decides whether and when a failed attempt is repeated. A filter puts one on the exchange (`Exchange.retryPolicy`) in
+/// Decides whether and when a failed attempt is repeated. A filter puts one on the exchange (`Exchange.setRetryPolicy`) in
 /// `onRequest`; the worker asks it after each attempt. One instance per worker, so it may keep a budget.
 open class RetryPolicy {
   /// Request body bytes kept for a repetition; a request that has sent more is not repeated.

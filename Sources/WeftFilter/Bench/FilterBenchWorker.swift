@@ -1,0 +1,120 @@
+import Logging
+import WeftHTTP
+import WeftIO
+import WeftTelemetry
+
+/// The worker of a `FilterBench`: its clock is moved by hand, and calls to services are answered by the test.
+public final class FilterBenchWorker: WorkerContext {
+  /// A call that a filter has made and that nobody has answered yet.
+  struct PendingCall {
+    let call: ServiceCall
+    let completion: (borrowing ServiceCallResult) -> Void
+  }
+
+  var live: [Int: WeakExchange] = [:]
+  private var resumed: [ExchangeReference] = []
+  private var timers: [ExchangeReference: UInt64] = [:]
+  private var pending: [PendingCall] = []
+  private var isRunning = false
+  /// Whether the next calls to services are refused.
+  public var refusesCalls = false
+
+  init(index: Int, count: Int, metrics: MetricsShard) {
+    var logger = Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() }
+    logger.logLevel = .trace
+    super.init(index: index, count: count, metrics: metrics, logger: logger)
+    clock.pointee.now = 1_000_000_000_000
+    clock.pointee.wall = 1_700_000_000_000_000_000
+  }
+
+  // MARK: What filters ask
+
+  public override func resume(_ exchange: ExchangeReference) { resumed.append(exchange) }
+
+  public override func resume(_ exchange: ExchangeReference, afterMilliseconds milliseconds: UInt32) {
+    timers[exchange] = now &+ UInt64(milliseconds) &* 1_000_000
+  }
+
+  public override func cancelTimer(_ exchange: ExchangeReference) { timers[exchange] = nil }
+
+  public override func exchange(_ reference: ExchangeReference) -> Exchange? {
+    guard let found = live[reference.slot]?.exchange, found.isCurrent(reference) else { return nil }
+    return found.handle
+  }
+
+  public override func call(
+    _ request: ServiceCall, completion: @escaping (borrowing ServiceCallResult) -> Void
+  ) -> Bool {
+    if refusesCalls { return false }
+    pending.append(PendingCall(call: request, completion: completion))
+    return true
+  }
+
+  // MARK: What a test does
+
+  /// Calls to services that wait for an answer, the oldest first.
+  public var calls: [ServiceCall] { pending.map(\.call) }
+
+  /// Milliseconds until each timer that is set; at most one an exchange.
+  public var timerDelays: [UInt64] { timers.values.map { ($0 &- now) / 1_000_000 }.sorted() }
+
+  /// Answers the oldest call.
+  /// - Parameter status: 0: no response came.
+  public func answerCall(_ status: Int, _ headers: [String] = [], body: String = "", failure: String = "") {
+    if pending.isEmpty { return }
+    let next = pending.removeFirst()
+    let head = UnsafeMutablePointer<MessageHead>.allocate(capacity: 1)
+    head.initialize(to: MessageHead())
+    defer {
+      head.deinitialize(count: 1)
+      head.deallocate()
+    }
+    for line in headers {
+      let field = FilterBenchMessage.Field(line: line)
+      guard let name = HeaderName(field.name) else { continue }
+      let value = OwnedBytes(field.value)
+      head.pointee.headers.add(name, value.bytes)
+      withExtendedLifetime(value) {}
+    }
+    let bytes = OwnedBytes(body)
+    next.completion(
+      ServiceCallResult(status: status, head: status == 0 ? nil : head, body: bytes.bytes, failure: failure))
+    withExtendedLifetime(bytes) {}
+    runResumed()
+  }
+
+  func advance(nanoseconds: UInt64) {
+    clock.pointee.now &+= nanoseconds
+    clock.pointee.wall &+= nanoseconds
+    let due = timers.filter { $0.value <= now }.sorted { $0.value < $1.value }.map(\.key)
+    for reference in due {
+      timers[reference] = nil
+      resumed.append(reference)
+    }
+    runResumed()
+  }
+
+  /// Resumes what filters asked to be resumed, after the event that the test has caused.
+  func runResumed() {
+    if isRunning { return }
+    isRunning = true
+    defer { isRunning = false }
+    // A filter that resumes its exchange for ever would hang a test without a word.
+    for _ in 0..<100_000 {
+      if resumed.isEmpty { return }
+      let reference = resumed.removeFirst()
+      if let found = live[reference.slot]?.exchange, found.isCurrent(reference) { found.resume() }
+    }
+    resumed = []
+  }
+
+  func forget(_ reference: ExchangeReference) {
+    timers[reference] = nil
+    live[reference.slot] = nil
+  }
+}
+
+final class WeakExchange {
+  weak var exchange: FilterBenchExchange?
+  init(_ exchange: FilterBenchExchange) { self.exchange = exchange }
+}
