@@ -96,6 +96,8 @@ public struct ByteWriter {
     }
   }
 
+  /// Disfavoured, so that a literal is a `StaticString`, which needs no retaining.
+  @_disfavoredOverload
   public mutating func append(_ text: String) {
     var text = text
     text.withUTF8 { utf8 in

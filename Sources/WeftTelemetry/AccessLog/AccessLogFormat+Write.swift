@@ -7,19 +7,26 @@ extension AccessLogFormat {
     _ record: borrowing AccessRecord, _ fields: Fields, caches: UnsafeMutablePointer<TimeCache>,
     to out: inout ByteWriter
   ) {
-    for step in steps {
-      switch step.op {
-      case .literal: out.append(step.text)
+    guard var step = UnsafePointer(steps.baseAddress) else { return }
+    let end = step + steps.count
+    while step < end {
+      defer { step += 1 }
+      switch step.pointee.op {
+      case .literal: out.append(step.pointee.text)
       case .time: time(record.startTime, step, caches, &out)
       case .emitTime: time(record.startTime &+ UInt64(max(record.duration, 0)), step, caches, &out)
       case .responseFlags, .responseFlagsLong:
-        if step.mode == .value { out.append(byte: 0x22) }
-        record.flags.append(to: &out, long: step.op == .responseFlagsLong)
-        if step.mode == .value { out.append(byte: 0x22) }
+        if step.pointee.mode == .value { out.append(byte: 0x22) }
+        record.flags.append(to: &out, long: step.pointee.op == .responseFlagsLong)
+        if step.pointee.mode == .value { out.append(byte: 0x22) }
       default:
-        if append(step.op, step.text, step, record, fields, &out) { continue }
-        if step.hasAlternative, append(step.alternative, step.alternativeText, step, record, fields, &out) { continue }
-        if step.mode == .value {
+        if append(step.pointee.op, step.pointee.text, step, record, fields, &out) { continue }
+        if step.pointee.hasAlternative,
+          append(step.pointee.alternative, step.pointee.alternativeText, step, record, fields, &out)
+        {
+          continue
+        }
+        if step.pointee.mode == .value {
           out.append("null")
         } else {
           out.append(byte: 0x2d)
@@ -30,33 +37,38 @@ extension AccessLogFormat {
 
   /// Appends an operator's value; false when there is none.
   private func append<Fields: AccessFields>(
-    _ op: AccessLogOperator, _ name: Bytes, _ step: CompiledStep, _ record: borrowing AccessRecord, _ fields: Fields,
+    _ op: AccessLogOperator, _ name: Bytes, _ step: UnsafePointer<CompiledStep>, _ record: borrowing AccessRecord,
+    _ fields: Fields,
     _ out: inout ByteWriter
   ) -> Bool {
-    if let number = number(op, step, record) {
+    if op.isNumber {
+      let number = number(op, step, record)
       if number < 0 { return false }
       out.append(decimal: UInt64(number))
       return true
     }
     let value = value(op, name, step, record, fields)
     if value.isEmpty { return false }
-    append(cut(value, Int(step.maxLength)), step.mode, &out)
+    append(cut(value, Int(step.pointee.maxLength)), step.pointee.mode, &out)
     return true
   }
 
   private func time(
-    _ nanoseconds: UInt64, _ step: CompiledStep, _ caches: UnsafeMutablePointer<TimeCache>, _ out: inout ByteWriter
+    _ nanoseconds: UInt64, _ step: UnsafePointer<CompiledStep>, _ caches: UnsafeMutablePointer<TimeCache>,
+    _ out: inout ByteWriter
   ) {
-    let slot = Int(step.slot)
-    if step.mode == .value { out.append(byte: 0x22) }
+    let slot = Int(step.pointee.slot)
+    if step.pointee.mode == .value { out.append(byte: 0x22) }
     caches[slot].append(nanoseconds, times[slot], to: &out)
-    if step.mode == .value { out.append(byte: 0x22) }
+    if step.pointee.mode == .value { out.append(byte: 0x22) }
   }
 
   // MARK: Numbers
 
-  /// The value of a numeric operator, below 0 when it is not known; nil for an operator that gives bytes.
-  private func number(_ op: AccessLogOperator, _ step: CompiledStep, _ record: borrowing AccessRecord) -> Int64? {
+  /// The value of a numeric operator, below 0 when it is not known.
+  private func number(
+    _ op: AccessLogOperator, _ step: UnsafePointer<CompiledStep>, _ record: borrowing AccessRecord
+  ) -> Int64 {
     switch op {
     case .responseCode: return Int64(record.status)
     case .bytesReceived: return Int64(truncatingIfNeeded: record.bytesReceived & 0x7fff_ffff_ffff_ffff)
@@ -73,13 +85,14 @@ extension AccessLogFormat {
       return between(record.timing.upstreamResponseBegin, record.timing.responseEnd, 1_000_000)
     case .upstreamServiceTime: return milliseconds(record.timing.upstreamServiceTime)
     case .commonDuration:
-      return between(point(step.from, record.timing), point(step.to, record.timing), step.divisor)
+      return between(
+        point(step.pointee.from, record.timing), point(step.pointee.to, record.timing), step.pointee.divisor)
     case .downstreamRemotePort: return port(record.downstreamRemoteAddress)
     case .downstreamDirectRemotePort: return port(direct(record))
     case .downstreamLocalPort: return port(record.downstreamLocalAddress)
     case .upstreamRemotePort: return port(record.upstreamHost)
     case .upstreamLocalPort: return port(record.upstreamLocalAddress)
-    default: return nil
+    default: return -1
     }
   }
 
@@ -126,28 +139,30 @@ extension AccessLogFormat {
   }
 
   private func value<Fields: AccessFields>(
-    _ op: AccessLogOperator, _ name: Bytes, _ step: CompiledStep, _ record: borrowing AccessRecord, _ fields: Fields
+    _ op: AccessLogOperator, _ name: Bytes, _ step: UnsafePointer<CompiledStep>, _ record: borrowing AccessRecord,
+    _ fields: Fields
   ) -> Bytes {
-    func orHeader(_ known: Bytes, _ name: Bytes) -> Bytes {
-      known.isEmpty ? fields.requestHeader(name) ?? Bytes() : known
-    }
     switch op {
     case .requestHeader: return fields.requestHeader(name) ?? Bytes()
     case .responseHeader: return fields.responseHeader(name) ?? Bytes()
     case .responseTrailer: return fields.responseTrailer(name) ?? Bytes()
     case .queryParameter: return queryParameter(name, in: current(record))
     case .path:
-      let path = step.original ? record.path : current(record)
-      return step.withoutQuery ? path.slice(0, path.firstIndex(of: 0x3f) ?? path.count) : path
+      let path = step.pointee.original ? record.path : current(record)
+      return step.pointee.withoutQuery ? path.slice(0, path.firstIndex(of: 0x3f) ?? path.count) : path
     case .method: return record.method
     case .currentPath: return current(record)
     case .originalPath: return record.rewrittenPath.isEmpty ? Bytes() : record.path
     case .authority: return record.authority
     case .scheme: return record.scheme
-    case .userAgent: return orHeader(record.userAgent, Bytes("user-agent"))
-    case .referer: return orHeader(record.referer, Bytes("referer"))
-    case .forwardedFor: return orHeader(record.forwardedFor, Bytes("x-forwarded-for"))
-    case .requestID: return orHeader(record.requestID, Bytes("x-request-id"))
+    case .userAgent:
+      return record.userAgent.isEmpty ? fields.requestHeader(Bytes("user-agent")) ?? Bytes() : record.userAgent
+    case .referer: return record.referer.isEmpty ? fields.requestHeader(Bytes("referer")) ?? Bytes() : record.referer
+    case .forwardedFor:
+      return record.forwardedFor.isEmpty
+        ? fields.requestHeader(Bytes("x-forwarded-for")) ?? Bytes() : record.forwardedFor
+    case .requestID:
+      return record.requestID.isEmpty ? fields.requestHeader(Bytes("x-request-id")) ?? Bytes() : record.requestID
     case .httpVersion: return record.httpVersion.text
     case .upstreamHTTPVersion: return record.upstreamHTTPVersion.text
     case .responseCodeDetails: return record.responseCodeDetails

@@ -1,9 +1,10 @@
 /// What a command operator of a format prints.
 enum AccessLogOperator: UInt8, Sendable {
   // With an argument.
-  case literal, time, emitTime, requestHeader, responseHeader, responseTrailer, path, queryParameter, commonDuration
+  case literal, time, emitTime, requestHeader, responseHeader, responseTrailer, path, queryParameter
   // Numbers.
-  case responseCode, bytesReceived, bytesSent, requestHeaderBytes, responseHeaderBytes, attempts, connectionID
+  case responseCode, commonDuration, bytesReceived, bytesSent, requestHeaderBytes, responseHeaderBytes, attempts,
+    connectionID
   case duration, requestDuration, requestSentDuration, responseDuration, responseSentDuration, roundTripDuration
   case upstreamServiceTime
   case downstreamRemotePort, downstreamDirectRemotePort, downstreamLocalPort, upstreamRemotePort, upstreamLocalPort
@@ -15,6 +16,11 @@ enum AccessLogOperator: UInt8, Sendable {
   case downstreamLocalAddress, downstreamLocalHost, requestedServerName, requestID, traceID, spanID
   // Pseudo-headers and headers that the record holds.
   case method, currentPath, originalPath, authority, scheme, userAgent, referer, forwardedFor
+
+  /// Gives a number: those stand together above.
+  var isNumber: Bool {
+    rawValue >= AccessLogOperator.responseCode.rawValue && rawValue <= AccessLogOperator.upstreamLocalPort.rawValue
+  }
 
   /// Operators without an argument, by name.
   static let plain: [(name: String, operator: AccessLogOperator)] = [

@@ -111,28 +111,44 @@ private func isInvisible(_ scalar: UInt32) -> Bool {
   }
 }
 
-/// How many bytes from `start` on neither log needs to escape: printable ASCII but `"` and `\`. Eight at a time.
+/// How many bytes from `start` on no log needs to escape: printable ASCII but `"` and `\`. Eight at a time; the last
+/// eight overlap those before.
 private func plainRun(_ bytes: Bytes, from start: Int) -> Int {
-  let ones: UInt64 = 0x0101_0101_0101_0101
-  let tops: UInt64 = 0x8080_8080_8080_8080
+  let p = bytes.base
+  let count = bytes.count
   var i = start
-  while bytes.count &- i >= 8 {
-    let w = UnsafeRawPointer(bytes.base + i).loadUnaligned(as: UInt64.self)
-    let quote = w ^ (ones &* 0x22)
-    let slash = w ^ (ones &* 0x5c)
-    let delete = w ^ (ones &* 0x7f)
-    // A byte's top bit comes out set where it is below 0x20, equals one of the three, or was set.
-    let control = (w &- ones &* 0x20) & ~w
-    let equal = ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash) | ((delete &- ones) & ~delete)
-    if (control | equal | w) & tops != 0 { break }
+  while count &- i >= 8 {
+    if needsEscape(p + i) { return i &- start &+ plainBytes(p + i, 8) }
     i &+= 8
   }
-  while i < bytes.count {
-    let c = bytes[i]
+  if i == count { return i &- start }
+  if count >= 8, !needsEscape(p + (count &- 8)) { return count &- start }
+  return i &- start &+ plainBytes(p + i, count &- i)
+}
+
+/// Whether one of the eight bytes at `p` needs escaping.
+@inline(__always)
+private func needsEscape(_ p: BytePointer) -> Bool {
+  let ones: UInt64 = 0x0101_0101_0101_0101
+  let w = UnsafeRawPointer(p).loadUnaligned(as: UInt64.self)
+  let quote = w ^ (ones &* 0x22)
+  let slash = w ^ (ones &* 0x5c)
+  // A byte's top bit comes out set where it is below 0x20, is one of the two, is 0x7f, or was set; a borrow may set it
+  // wrongly only beyond a byte that is right.
+  let control = (w &- ones &* 0x20) & ~w
+  let equal = ((quote &- ones) & ~quote) | ((slash &- ones) & ~slash)
+  return (control | equal | w | (w &+ ones)) & (ones &* 0x80) != 0
+}
+
+/// How many of the `count` bytes at `p` come before the first that needs escaping.
+private func plainBytes(_ p: BytePointer, _ count: Int) -> Int {
+  var i = 0
+  while i < count {
+    let c = p[i]
     if c < 0x20 || c >= 0x7f || c == 0x22 || c == 0x5c { break }
     i &+= 1
   }
-  return i &- start
+  return i
 }
 
 /// The scalar that starts at `i` and its length, or a length of 0 where UTF-8 is ill-formed (Unicode 15, table 3-7).

@@ -7,7 +7,14 @@ struct LogWriterLoop {
   private struct Current {
     let chunk: LogChunk
     var offset = 0
-    var linesWritten = 0
+
+    /// Lines that are out. Counted only where not all are.
+    var linesWritten: Int {
+      if offset == chunk.count { return chunk.lines }
+      var lines = 0
+      for i in 0..<offset where chunk.base[i] == 0x0a { lines += 1 }
+      return min(lines, chunk.lines)
+    }
   }
 
   private struct Output {
@@ -108,9 +115,7 @@ struct LogWriterLoop {
       }
       let from = BytePointer(current.chunk.base) + current.offset
       switch output.descriptor.write(from, current.chunk.count - current.offset) {
-      case .wrote(let n):
-        current.linesWritten += newlines(from, n)
-        current.offset += n
+      case .wrote(let n): current.offset += n
       case .full:
         output.current = current
         return false
@@ -126,22 +131,17 @@ struct LogWriterLoop {
   private mutating func finish(_ id: Int, _ current: Current, failed: Bool, _ output: inout Output) {
     output.current = nil
     if failed, current.offset > 0, current.chunk.base[current.offset - 1] != 0x0a { output.midLine = true }
+    let written = current.linesWritten
     queue.state.withLock { state in
       state.sinks[id]?.finished &+= 1
-      state.sinks[id]?.counts.written &+= UInt64(current.linesWritten)
+      state.sinks[id]?.counts.written &+= UInt64(written)
       if failed {
         state.sinks[id]?.counts.errors &+= 1
-        state.sinks[id]?.counts.writeError &+= UInt64(max(current.chunk.lines - current.linesWritten, 0))
+        state.sinks[id]?.counts.writeError &+= UInt64(current.chunk.lines - written)
       }
     }
     queue.state.broadcast()
     queue.recycle(current.chunk)
-  }
-
-  private func newlines(_ bytes: BytePointer, _ count: Int) -> Int {
-    var n = 0
-    for i in 0..<count where bytes[i] == 0x0a { n += 1 }
-    return n
   }
 
   /// The time is up, or all is written: what is left is lost.
@@ -151,7 +151,7 @@ struct LogWriterLoop {
       queue.state.withLock {
         $0.sinks[id]?.finished &+= 1
         $0.sinks[id]?.counts.written &+= UInt64(current.linesWritten)
-        $0.sinks[id]?.counts.writeError &+= UInt64(max(current.chunk.lines - current.linesWritten, 0))
+        $0.sinks[id]?.counts.writeError &+= UInt64(current.chunk.lines - current.linesWritten)
       }
       queue.recycle(current.chunk)
     }
