@@ -25,7 +25,7 @@ extension Worker {
       c.pointee.closeAfter = true
       return fail(x, .noRoute)
     }
-    guard PathNormalizer.normalize(&s.pointee.request) else { return fail(x, .badPath) }
+    guard normalisePath(s) else { return fail(x, .badPath) }
     addForwardingFields(x, c)
     enter(snapshot)
     x.pointee.snapshot = snapshot
@@ -44,17 +44,34 @@ extension Worker {
     requestVerdict(x, verdict)
   }
 
+  /// Brings the path into the one form that routes match against and that goes upstream.
+  @inline(__always)
+  private func normalisePath(_ s: UnsafeMutablePointer<ExchangeState>) -> Bool {
+    var w = ByteWriter(scratch, Self.scratchSize)
+    switch PathNormalizer.normalise(s.pointee.request.path, options: .decodeUnreserved, into: &w) {
+    case .unchanged: return true
+    case .refused: return false
+    case .changed:
+      let target = s.pointee.request.headers.text(s.pointee.request.target)
+      w.append(target.slice(s.pointee.request.pathLength, target.count))
+      return !w.overflow && s.pointee.request.setTarget(w.bytes)
+    }
+  }
+
   /// Finds the rule for the request and draws a backend.
   @inline(__always)
   private func route(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) -> Bool {
     let s = x.pointee.state
     return snapshot._withUnsafeGuaranteedRef { snapshot in
-      let match = snapshot.snapshot.listeners[listener].routes.match(&s.pointee.request, scratch: patterns)
-      if match.target < 0 { return false }
+      let match = snapshot.snapshot.listeners[listener].routes.match(
+        host: s.pointee.request.headers.value(.host) ?? Bytes(), method: s.pointee.request.method,
+        methodText: s.pointee.request.headers.text(s.pointee.request.methodText), path: s.pointee.request.path,
+        query: s.pointee.request.query, headers: s.pointee.request.headers, scratch: routing)
+      if match.target < 0 || match.failed { return false }
       let rule = snapshot.rules + match.target
       x.pointee.rule = rule
       s.pointee.routeName = rule.pointee.name.bytes
-      s.pointee.matchedPrefixLength = match.prefixLength
+      s.pointee.matchedPrefixLength = max(match.prefixLength, 0)
       if rule.pointee.metadata != nil { s.pointee.routeMetadata = rule.pointee.metadata }
       x.pointee.backend = rule.pointee.pick(&context.random)
       choose(x, snapshot)

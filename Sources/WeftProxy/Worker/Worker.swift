@@ -23,7 +23,7 @@ final class Worker {
   let pool = BufferPool(bufferSize: Worker.bufferSize, keep: 512)
   let scratch = MutableBytePointer.allocate(capacity: Worker.scratchSize)
   let bodyScratch = UnsafeMutablePointer<BodyScratch>.allocate(capacity: 1)
-  let patterns: PatternScratch
+  let routing: RouteScratch
   var reserve = DescriptorReserve()
 
   var clients = Slab<ClientConnection>()
@@ -73,7 +73,7 @@ final class Worker {
     context = start.context
     clock = start.context.clock
     reactor = try Reactor(batch: 512)
-    patterns = try PatternScratch()
+    routing = try RouteScratch()
     wheel = .allocate(capacity: 1)
     bodyScratch.initialize(to: BodyScratch())
     accessLog = start.accessLog
