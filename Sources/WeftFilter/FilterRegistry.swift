@@ -4,6 +4,14 @@ import WeftConfig
 public struct FilterRegistry: Sendable {
   private var types: [String: any FilterType.Type] = [:]
 
+  /// Makes the filters that HTTPRoute has fields of its own for (RequestHeaderModifier, RequestRedirect, ...).
+  public var routeFilter: @Sendable (HTTPRouteFilter, FilterTypeContext) throws -> any FilterType = { filter, _ in
+    throw ConfigError([filter.origin.error("no filter for \(filter.type.rawValue) is built in")])
+  }
+
+  /// Makes the filter for an HTTPRoute rule's `retry`; nil where retries are not built in.
+  public var routeRetry: (@Sendable (HTTPRoute.Retry, FilterTypeContext) throws -> any FilterType)?
+
   public init() {}
 
   /// Adds a type; a later one of the same name takes the place of an earlier one.

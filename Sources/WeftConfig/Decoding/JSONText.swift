@@ -1,7 +1,7 @@
 /// Writes JSON strings.
-enum JSONText {
+public enum JSONText {
   /// `text` between double quotes, with what RFC 8259 section 7 requires to be escaped.
-  static func quote(_ text: String) -> String {
+  public static func quote(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

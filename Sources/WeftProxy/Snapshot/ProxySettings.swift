@@ -1,3 +1,4 @@
+import WeftConfig
 import WeftHTTP
 import WeftIO
 
@@ -40,4 +41,45 @@ struct ForwardingSettings: Sendable {
   var requestID = RequestID.keep
   /// The name in `Via`; empty: no `Via`.
   var via = ""
+}
+
+extension ProxySettings {
+  /// The settings of a `Proxy` resource; the defaults without one.
+  init(_ resource: ProxyResource?) {
+    guard let resource else { return }
+    limits = HTTPLimits(
+      maxRequestLine: resource.limits.maxRequestLine, maxHeadBytes: resource.limits.maxHeaderBytes,
+      maxFields: resource.limits.maxHeaders)
+    maxConnections = resource.limits.maxConnections
+    maxRequestsPerConnection = UInt32(clamping: resource.limits.maxRequestsPerConnection)
+    requestHeaderTimeout = resource.timeouts.requestHeader.timer
+    requestBodyIdleTimeout = resource.timeouts.requestBodyIdle.timer
+    keepAliveTimeout = resource.timeouts.keepAlive.timer
+    writeIdleTimeout = resource.timeouts.writeIdle.timer
+    tunnelIdleTimeout = resource.timeouts.tunnelIdle.timer
+    drainTimeout = resource.timeouts.drain.timer
+    serverHeader = resource.forwarding.serverHeader
+    forwarding = ForwardingSettings(resource.forwarding)
+  }
+}
+
+extension ForwardingSettings {
+  init(_ f: ProxyResource.Forwarding) {
+    forwardedFor =
+      switch f.xForwardedFor {
+      case .append: .append
+      case .replace: .replace
+      case .off: .off
+      }
+    requestID =
+      switch f.requestId {
+      case .keep: .keep
+      case .generate: .generate
+      case .off: .off
+      }
+    forwarded = f.forwarded
+    trustedHops = f.trustedHops
+    trustedProxies = f.trustedProxies.compactMap { CIDR($0) }
+    via = f.via
+  }
 }

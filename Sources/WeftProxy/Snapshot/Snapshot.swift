@@ -1,3 +1,4 @@
+import WeftConfig
 import WeftFilter
 import WeftIO
 
@@ -30,11 +31,14 @@ final class ListenerSpec: Sendable {
   let name: OwnedBytes
   let address: SocketAddress
   let routes: RouteTable
+  /// Where the first listener stands in the configuration.
+  let origin: Origin
 
-  init(name: String, address: SocketAddress, routes: RouteTable) {
+  init(name: String, address: SocketAddress, routes: RouteTable, origin: Origin) {
     self.name = OwnedBytes(name)
     self.address = address
     self.routes = routes
+    self.origin = origin
   }
 }
 

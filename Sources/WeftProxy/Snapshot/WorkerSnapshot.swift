@@ -1,7 +1,7 @@
 import WeftFilter
 import WeftHTTP
 import WeftIO
-import WeftRegex
+import WeftTelemetry
 
 typealias RuleRef = UnsafeMutablePointer<WorkerRule>
 typealias BackendRef = UnsafeMutablePointer<WorkerBackend>
@@ -87,9 +87,15 @@ final class WorkerSnapshot {
   /// Exchanges that run on this snapshot, plus one while it is the worker's present one.
   var users = 0
 
+  private let lease: MetricsLease
+  let accessLog: WorkerAccessLog
+
   init(
-    snapshot: Snapshot, rules: RuleRef, ruleCount: Int, filters: [FilterKey: HTTPFilter]
+    snapshot: Snapshot, rules: RuleRef, ruleCount: Int, filters: [FilterKey: HTTPFilter], lease: MetricsLease,
+    accessLog: WorkerAccessLog
   ) {
+    self.lease = lease
+    self.accessLog = accessLog
     self.snapshot = snapshot
     self.rules = rules
     self.ruleCount = ruleCount

@@ -52,4 +52,9 @@ final class ServiceSpec: Sendable {
     self.limits = limits
     self.timeouts = timeouts
   }
+
+  func hasSameContent(as other: ServiceSpec) -> Bool {
+    name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
+      && limits == other.limits && timeouts == other.timeouts
+  }
 }

@@ -35,7 +35,7 @@ extension Worker {
       }
     context.metrics.counter(families.acceptFailures, [l.pointee.name.bytes.string, reason]).add()
     let error = SystemError(operation: "accept on \(l.pointee.address)", errno: errno)
-    control.limitedLog.warning("\(error)")
+    control.limitedLog.log(.warning, "\(error)")
   }
 
   private func adopt(_ fd: Int32, _ peer: SocketAddress, _ l: ListenerRef) {

@@ -10,11 +10,11 @@ extension Worker {
     let status = x.pointee.responseHeadSent ? s.pointee.response.status : 0
     if let rule = x.pointee.rule {
       let metrics = rule.pointee.metrics
-      metrics.requests.count(status: status == 0 ? 499 : status)
+      metrics.requests.count(status: status)
       metrics.duration.observe(clock.pointee.now &- s.pointee.started)
       if x.pointee.bytesReceived > 0 { metrics.received.add(x.pointee.bytesReceived) }
       if x.pointee.bytesSent > 0 { metrics.sent.add(x.pointee.bytesSent) }
     }
-    if !accessLog.isEmpty { accessLog.write(x, status: status, now: clock.pointee.now) }
+    if let log = accessLog, !log.isEmpty { log.write(x, status: status, now: clock.pointee.now) }
   }
 }

@@ -10,6 +10,7 @@ extension Worker {
       case .snapshot(let delivery): adopt(delivery)
       case .endpoints(let spec): if let service = services[spec.name] { update(service, spec) }
       case .drain: startDraining()
+      case .tick: accessLog?.flush()
       case .stop: isStopped = true
       }
     }
@@ -27,6 +28,8 @@ extension Worker {
     let old = snapshot
     new.users = 1
     snapshot = Unmanaged.passRetained(new)
+    accessLog?.flush()
+    accessLog = new.accessLog
     adoptListeners(new.snapshot, delivery.descriptors)
     if let old { leave(old) }
     control.applied(new.snapshot.version)

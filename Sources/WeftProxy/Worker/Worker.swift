@@ -47,7 +47,8 @@ final class Worker {
   /// Calls of the proxy's own under way: mirrors, calls of filters.
   var callsActive = 0
 
-  let accessLog: WorkerAccessLog
+  /// The present configuration's access logs.
+  var accessLog: WorkerAccessLog?
   var dateText = DateText()
 
   static let bufferSize = 32 * 1024
@@ -76,7 +77,6 @@ final class Worker {
     routing = try RouteScratch()
     wheel = .allocate(capacity: 1)
     bodyScratch.initialize(to: BodyScratch())
-    accessLog = start.accessLog
     context.owner = Unmanaged.passUnretained(self)
     try reactor.addLevelTriggered(control.mailbox.descriptor, Token(kind: Owner.mailbox, slot: 0, generation: 0))
     updateClock()
@@ -109,7 +109,6 @@ final class Worker {
       let now = clock.pointee.milliseconds
       while let node = wheel.pointee.expire(dueBy: now) { fire(node) }
       if !deferred.isEmpty { runDeferred() }
-      accessLog.tick(now: clock.pointee.now)
       if isDraining && clients.live == 0 && callsActive == 0 { isStopped = true }
     }
     shutDown()
@@ -209,7 +208,7 @@ final class Worker {
       let u = upstreams[i]
       if u.pointee.phase != .closed { closeUpstream(u) }
     }
-    accessLog.flush()
+    accessLog?.flush()
     control.stopped()
   }
 }

@@ -10,6 +10,8 @@ enum WorkerMessage: Sendable {
   /// A service's endpoints have changed.
   case endpoints(ServiceSpec)
   case drain
+  /// Once a second: the heart beats, logs are handed over.
+  case tick
   case stop
 }
 
@@ -79,7 +81,6 @@ struct WorkerStart {
   let control: WorkerControl
   let context: ProxyWorkerContext
   let families: ProxyMetrics
-  let accessLog: WorkerAccessLog
   let log: Logger
 }
 

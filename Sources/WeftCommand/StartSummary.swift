@@ -1,0 +1,36 @@
+import Glibc
+import Logging
+import WeftProxy
+
+/// What a proxy says about itself once it serves.
+struct StartSummary {
+  private let summary: Proxy.Summary
+
+  init(_ summary: Proxy.Summary) { self.summary = summary }
+
+  func write(to log: Logger, asText: Bool) {
+    if asText { print(to: 2) }
+    log.notice(
+      "ready",
+      metadata: [
+        "listeners": "\(summary.listeners.count)", "rules": "\(summary.rules)", "filters": "\(summary.filters.count)",
+        "services": "\(summary.services.count)", "workers": "\(summary.workers)",
+      ])
+  }
+
+  private func print(to fd: Int32) {
+    var table = Table(columns: ["what", "name", "where"])
+    for l in summary.listeners { table.add(["listener", l.name, l.address]) }
+    for s in summary.services.prefix(20) {
+      table.add(["service", s.name, "\(s.endpoints) endpoint\(s.endpoints == 1 ? "" : "s")"])
+    }
+    if summary.services.count > 20 { table.add(["service", "...", "and \(summary.services.count - 20) more"]) }
+    for f in summary.filters.prefix(20) { table.add(["filter", f.name, f.type]) }
+    if summary.filters.count > 20 { table.add(["filter", "...", "and \(summary.filters.count - 20) more"]) }
+    table.add(["routes", "\(summary.rules) rules", ""])
+    table.add(["workers", "\(summary.workers)", ""])
+    table.add(["admin", summary.admin.map { "http://\($0)" } ?? "off", ""])
+    let text = Array(table.text(isTerminal: isatty(fd) == 1).utf8)
+    _ = text.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+  }
+}

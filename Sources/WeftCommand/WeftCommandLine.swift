@@ -1,0 +1,49 @@
+import ArgumentParser
+import Synchronization
+import WeftFilter
+import WeftFilters
+import WeftLua
+
+/// The `weft` command, for `main.swift` of Weft itself and of packages that add filters of their own:
+/// ```swift
+/// import WeftCommand
+///
+/// WeftCommandLine.main { $0.register(MyFilter.self) }
+/// ```
+public enum WeftCommandLine {
+  public static let version = "0.1.0"
+
+  private static let registered = Mutex(FilterRegistry())
+
+  /// The filter types that this build knows.
+  static var registry: FilterRegistry { registered.withLock { $0 } }
+
+  /// Parses the process's arguments and runs the subcommand. Never returns.
+  /// - Parameter extend: adds filter types to the built-in ones.
+  public static func main(_ extend: (inout FilterRegistry) -> Void = { _ in }) -> Never {
+    registered.withLock { registry in
+      BuiltInFilters.register(into: &registry)
+      LuaFilters.register(into: &registry)
+    }
+    registered.withLock { extend(&$0) }
+    WeftRoot.main()
+    WeftRoot.exit()
+  }
+}
+
+struct WeftRoot: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "weft",
+    abstract: "A service mesh whose proxy is programmable.",
+    discussion: """
+      Examples:
+        weft run --listen :8080 --to 127.0.0.1:9001
+        weft run -f config/
+        weft check -f config/
+        weft routes -f config/ GET http://shop.example/cart
+
+      Documentation: docs/README.md
+      """,
+    version: WeftCommandLine.version,
+    subcommands: [RunCommand.self, CheckCommand.self, RoutesCommand.self, FiltersCommand.self])
+}

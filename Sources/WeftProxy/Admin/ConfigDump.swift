@@ -1,0 +1,53 @@
+import WeftConfig
+import WeftIO
+
+/// What runs, as JSON for the admin endpoint.
+struct ConfigDump {
+  private let supervisor: Supervisor
+
+  init(_ supervisor: Supervisor) { self.supervisor = supervisor }
+
+  private func text(_ s: String) -> String { JSONText.quote(s) }
+  private func list(_ items: [String]) -> String { "[" + items.joined(separator: ",") + "]" }
+
+  var json: String {
+    guard let s = supervisor.snapshot else { return "{}" }
+    let reload = supervisor.lastReload
+    let listeners = s.listeners.map {
+      "{\"name\":\(text($0.name.bytes.string)),\"address\":\(text($0.address.description))}"
+    }
+    let rules = s.rules.map { rule in
+      let backends = rule.backends.map { b in
+        let service = b.service < 0 ? "null" : text(s.services[b.service].name)
+        let filters = list(b.filters.map { text(s.filters[$0].key.name) })
+        return "{\"weight\":\(b.weight),\"service\":\(service),\"filters\":\(filters)}"
+      }
+      return "{\"name\":\(text(rule.name.bytes.string)),\"backends\":\(list(backends)),"
+        + "\"requestTimeoutMs\":\(rule.requestTimeout),\"backendTimeoutMs\":\(rule.backendTimeout)}"
+    }
+    let workers = supervisor.workers.map {
+      "{\"worker\":\($0.control.index),\"version\":\($0.control.appliedVersion),\"stalled\":\($0.isStalled)}"
+    }
+    return "{\"version\":\(s.version),\"lastReload\":{\"succeeded\":\(reload.succeeded),\"at\":\(reload.at),"
+      + "\"errors\":\(list(reload.errors.map(text)))},"
+      + "\"files\":\(list((supervisor.loaded?.files ?? []).map(text))),"
+      + "\"uptimeMs\":\(supervisor.uptime),\"workers\":\(list(workers)),\"listeners\":\(list(listeners)),"
+      + "\"rules\":\(list(rules))}"
+  }
+
+  var clusters: String {
+    let services = (supervisor.snapshot?.services ?? []).map { s in
+      let endpoints = s.addresses.map { "{\"address\":\(text($0.address.description)),\"weight\":\($0.weight)}" }
+      return "{\"name\":\(text(s.name)),\"loadBalancer\":\(text(s.loadBalancing.rawValue)),"
+        + "\"maxConnections\":\(s.limits.maxConnections),\"endpoints\":\(list(endpoints))}"
+    }
+    return "{\"services\":\(list(services))}"
+  }
+
+  var filters: String {
+    let filters = (supervisor.snapshot?.filters ?? []).map {
+      "{\"name\":\(text($0.key.name)),\"type\":\(text($0.key.type))}"
+    }
+    return "{\"filters\":\(list(filters)),\"types\":\(list(supervisor.registry.names.map(text)))}"
+  }
+}

@@ -1,0 +1,57 @@
+import Logging
+import WeftConfig
+import WeftFilter
+import WeftIO
+import WeftTelemetry
+
+/// Reading, validating and compiling a configuration: what `weft run`, a reload and `weft check` share.
+struct ConfigurationLoad {
+  let loaded: LoadedConfiguration
+  /// nil when there was an error.
+  let snapshot: Snapshot?
+  /// Errors and warnings of all steps.
+  let diagnostics: [Diagnostic]
+  /// Names whose addresses are wanted.
+  let names: Set<String>
+  /// What the route tables are made from.
+  let routes: [ListenerPorts.Routes]
+  /// Files and folders to watch.
+  let watchedPaths: [String]
+
+  var errors: [Diagnostic] { diagnostics.filter { $0.severity == .error } }
+  var warnings: [Diagnostic] { diagnostics.filter { $0.severity == .warning } }
+
+  init(
+    _ options: ProxyOptions, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger, version: UInt64 = 1,
+    resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil
+  ) {
+    switch options.source {
+    case .paths(let paths): loaded = ConfigLoader.load(paths: paths)
+    case .commandLine(let listen, let to, let filters):
+      loaded = ConfigLoader.load(listen: listen, to: to, filters: filters)
+    }
+    var found = loaded.diagnostics
+    var compiler = ConfigurationCompiler(
+      resources: loaded.resources, registry: registry, metrics: metrics, logger: logger,
+      bundleFolders: options.bundleFolders, resolved: resolved, previous: previous)
+    // Compiled even when there are errors, so that one run reports everything.
+    let compiled = compiler.compile(version: version)
+    found += compiler.diagnostics
+    found += AccessLogs.check(loaded.resources.proxy?.accessLog ?? [])
+    if options.isStrict {
+      found = found.map { d in
+        var d = d
+        d.severity = .error
+        return d
+      }
+    }
+    var seen: Set<Diagnostic> = []
+    diagnostics = found.filter { seen.insert($0).inserted }
+    snapshot = diagnostics.contains { $0.severity == .error } ? nil : compiled
+    names = compiler.names
+    routes = compiler.routes
+    var paths = loaded.files + loaded.folders + compiler.watchedPaths.sorted()
+    if case .paths(let given) = options.source { paths += given }
+    watchedPaths = Array(Set(paths)).sorted()
+  }
+}

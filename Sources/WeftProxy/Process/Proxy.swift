@@ -1,0 +1,55 @@
+import Logging
+import WeftConfig
+import WeftFilter
+import WeftIO
+import WeftTelemetry
+
+/// A proxy process: what `weft run` starts. One a process, for it takes the process's signals.
+public enum Proxy {
+  /// What a start has led to, to be shown to the user.
+  public struct Summary: Sendable {
+    public var listeners: [(name: String, address: String)]
+    public var rules: Int
+    public var filters: [(name: String, type: String)]
+    public var services: [(name: String, endpoints: Int)]
+    public var workers: Int
+    public var admin: String?
+  }
+
+  /// Runs until SIGTERM or SIGINT.
+  /// - Parameter onReady: called once traffic is served.
+  /// - Returns: the exit code: 0 after a drain, 1 when it could not start or a worker failed.
+  /// - Throws: `SystemError` when the system has nothing to run on.
+  public static func run(
+    _ options: ProxyOptions, registry: FilterRegistry, writer: LogWriter, log: ProcessLog,
+    onReady: (Summary) -> Void
+  ) throws -> Int32 {
+    let supervisor = try Supervisor(options, registry: registry, writer: writer, processLog: log)
+    return supervisor.run { onReady($0.startSummary) }
+  }
+
+  /// Reads and compiles a configuration without running it.
+  public static func check(
+    _ options: ProxyOptions, registry: FilterRegistry, log: Logger
+  ) -> (diagnostics: [Diagnostic], summary: String) {
+    let load = ConfigurationLoad(options, registry: registry, metrics: MetricsRegistry(), logger: log)
+    let summary =
+      load.snapshot.map {
+        "\($0.listeners.count) listeners, \($0.rules.count) route rules, \($0.filters.count) filters, "
+          + "\($0.services.count) services"
+      } ?? ""
+    return (load.diagnostics, summary)
+  }
+}
+
+extension Supervisor {
+  var startSummary: Proxy.Summary {
+    let s = snapshot
+    return Proxy.Summary(
+      listeners: s?.listeners.map { ($0.name.bytes.string, $0.address.description) } ?? [],
+      rules: s?.rules.count ?? 0,
+      filters: s?.filters.map { ($0.key.name, $0.key.type) } ?? [],
+      services: s?.services.map { ($0.name, $0.addresses.count) } ?? [], workers: workers.count,
+      admin: adminAddress?.description)
+  }
+}

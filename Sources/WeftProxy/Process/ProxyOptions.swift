@@ -1,0 +1,28 @@
+import WeftIO
+
+/// What a proxy process is started with.
+public struct ProxyOptions: Sendable {
+  public enum Source: Sendable {
+    /// Files and folders.
+    case paths([String])
+    /// `weft run --listen ... --to ...`.
+    case commandLine(listen: [String], to: [String], filters: [String])
+  }
+
+  public var source: Source
+  /// Event loops; 0: as many as the process has CPUs.
+  public var workers = 0
+  /// nil: no admin endpoint.
+  public var admin: SocketAddress?
+  /// Reload when files change.
+  public var watchesFiles = true
+  /// Warnings count as errors.
+  public var isStrict = false
+  /// Folders in which bundles are looked up by name.
+  public var bundleFolders: [String] = []
+  public var version = "0.0.0"
+  /// Keep each worker on a CPU of its own.
+  public var pinsWorkers = false
+
+  public init(source: Source) { self.source = source }
+}

@@ -1,0 +1,114 @@
+import Logging
+import WeftConfig
+import WeftFilter
+import WeftHTTP
+import WeftIO
+import WeftTelemetry
+
+/// A request to explain the way of: what `weft routes` takes.
+public struct RouteQuery: Sendable {
+  let method: String
+  let host: String
+  let port: UInt16
+  let target: String
+  let headers: [(name: String, value: String)]
+
+  public struct Mistake: Error, CustomStringConvertible {
+    public let description: String
+  }
+
+  /// - Parameters:
+  ///   - url: `http://host[:port]/path[?query]`.
+  ///   - headers: `name: value` each.
+  public init(method: String, url: String, headers: [String]) throws(Mistake) {
+    guard url.hasPrefix("http://") else {
+      throw Mistake(description: "\"\(url)\" is no URL that a listener serves; write http://host/path")
+    }
+    let rest = url.dropFirst("http://".count)
+    let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+    let authority = String(rest[..<end])
+    let path = String(rest[end...])
+    if authority.isEmpty { throw Mistake(description: "\"\(url)\" has no host; write http://host/path") }
+    let colon = authority.lastIndex(of: ":").flatMap { authority[$0...].contains("]") ? nil : $0 }
+    if let colon {
+      guard let number = UInt16(authority[authority.index(after: colon)...]) else {
+        throw Mistake(description: "\"\(authority)\" has no valid port")
+      }
+      port = number
+    } else {
+      port = 80
+    }
+    self.method = method.uppercased()
+    host = authority
+    target = path.isEmpty ? "/" : path.hasPrefix("?") ? "/" + path : path
+    var list: [(String, String)] = []
+    for header in headers {
+      guard let colon = header.firstIndex(of: ":") else {
+        throw Mistake(description: "\"\(header)\" is no header; write 'name: value'")
+      }
+      let value = header[header.index(after: colon)...].drop { $0 == " " }
+      list.append((String(header[..<colon]), String(value)))
+    }
+    self.headers = list
+  }
+}
+
+extension Proxy {
+  /// Explains which rule and chain a request would take.
+  /// - Returns: the explanation, and whether there is such a rule.
+  public static func explain(
+    _ options: ProxyOptions, _ query: RouteQuery, registry: FilterRegistry, log: Logger
+  ) -> (text: String, found: Bool) {
+    let load = ConfigurationLoad(options, registry: registry, metrics: MetricsRegistry(), logger: log)
+    guard let snapshot = load.snapshot else {
+      return (load.errors.map(\.description).joined(separator: "\n"), false)
+    }
+    // Without the listener of that very port, the only one there is is meant.
+    let tables = load.routes
+    guard let table = tables.first(where: { $0.address.port == query.port }) ?? (tables.count == 1 ? tables.first : nil)
+    else {
+      let ports = tables.map { String($0.address.port) }.joined(separator: ", ")
+      return ("no listener at port \(query.port); there are \(ports.isEmpty ? "none" : ports)", false)
+    }
+    do {
+      return try explain(query, table, snapshot)
+    } catch {
+      return ("\(error)", false)
+    }
+  }
+
+  private static func explain(
+    _ query: RouteQuery, _ table: ListenerPorts.Routes, _ snapshot: Snapshot
+  ) throws -> (text: String, found: Bool) {
+    var head = MessageHead()
+    var text = "\(query.method) \(query.target) HTTP/1.1\r\nHost: \(query.host)\r\n"
+    for (name, value) in query.headers { text += "\(name): \(value)\r\n" }
+    let bytes = OwnedBytes(text + "\r\n")
+    switch HTTP1Parser.parseRequest(bytes.bytes.base, bytes.bytes.count, into: &head, limits: HTTPLimits()) {
+    case .malformed(let error): return ("the request would be refused with \(error.status): \(error.message)", false)
+    case .incomplete: return ("the request is not complete", false)
+    case .complete: break
+    }
+    let explainer = try RouteExplainer(table.specs, listenerHostnames: table.hostnames)
+    let explanation = try explainer.explain(
+      host: head.headers.value(.host) ?? Bytes(), methodText: head.headers.text(head.methodText), path: head.path,
+      query: head.query, headers: head.headers)
+    var lines = ["listener \(table.name) at \(table.address)", "\(explanation)"]
+    guard let target = explanation.target else {
+      lines.append("no route: the answer is 404")
+      return (lines.joined(separator: "\n"), false)
+    }
+    let rule = snapshot.rules[target]
+    lines.append("rule \(rule.name.bytes.string)")
+    let total = rule.backends.reduce(0) { $0 + Int($1.weight) }
+    for backend in rule.backends {
+      let service = backend.service < 0 ? "none (500 unless a filter answers)" : snapshot.services[backend.service].name
+      let share = total > 0 ? Int(backend.weight) * 100 / total : 0
+      lines.append("  backend \(service), \(share) %")
+      for filter in backend.filters {
+        lines.append("    filter \(snapshot.filters[filter].key.name) (\(snapshot.filters[filter].key.type))")
+      }
+    }
+    return (lines.joined(separator: "\n"), true)
+  }
+}

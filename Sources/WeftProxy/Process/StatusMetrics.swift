@@ -1,0 +1,35 @@
+import Glibc
+import WeftTelemetry
+
+/// What the supervisor counts.
+final class StatusMetrics {
+  private let shard: MetricsShard
+  private let reloads: CounterFamily
+  private let lastSucceeded: Gauge
+  private let lastApplied: Gauge
+  private let stalls: CounterFamily
+
+  init(_ registry: MetricsRegistry, version: String) throws {
+    try ProcessMetrics.register(in: registry, version: version)
+    shard = registry.makeShard()
+    reloads = try registry.counter(
+      "weft_config_reloads_total", help: "Reloads: applied, rejected.", labels: ["result"])
+    lastSucceeded = shard.gauge(
+      try registry.gauge(
+        "weft_config_last_reload_successful", help: "1 when the last reload was applied, else 0."))
+    lastApplied = shard.gauge(
+      try registry.gauge(
+        "weft_config_last_applied_timestamp_seconds",
+        help: "When a configuration was last applied, in seconds since the Unix epoch.", unit: .nanoseconds))
+    stalls = try registry.counter(
+      "weft_worker_stalls_total", help: "Times that an event loop did not turn for three seconds.", labels: ["worker"])
+  }
+
+  func reloaded(_ result: String, ok: Bool) {
+    shard.counter(reloads, [result]).add()
+    lastSucceeded.set(ok ? 1 : 0)
+    if ok { lastApplied.set(time(nil) * 1_000_000_000) }
+  }
+
+  func stalled(_ worker: Int) { shard.counter(stalls, [String(worker)]).add() }
+}

@@ -1,0 +1,308 @@
+import Glibc
+import Logging
+import WeftConfig
+import WeftFilter
+import WeftIO
+import WeftTelemetry
+
+/// The thread beside the workers: loads configurations and hands them out, watches files and signals, looks names up,
+/// answers the admin endpoint, and notices a worker that is stuck.
+final class Supervisor {
+  let options: ProxyOptions
+  let registry: FilterRegistry
+  let log: Logger
+  let processLog: ProcessLog
+  let metrics = MetricsRegistry()
+  let families: ProxyMetrics
+  let status: StatusMetrics
+  let writer: LogWriter
+  let loop: EventLoop
+  let mailbox: Mailbox<SupervisorMessage>
+  private(set) var workers: [WorkerThread] = []
+
+  private(set) var snapshot: Snapshot?
+  private(set) var loaded: LoadedConfiguration?
+  private(set) var lastReload = ReloadStatus()
+  private var version: UInt64 = 0
+  private(set) var isDraining = false
+  private(set) var isReady = false
+  private var exitCode: Int32 = 0
+  private let started = MonotonicTime.milliseconds()
+
+  private var signals: SignalSource?
+  private var watcher: FileWatcher?
+  private var names: NameTable?
+  private var admin: AdminServer?
+
+  /// A worker whose loop has not turned for this long is stuck.
+  private static let stallTime: UInt64 = 3_000_000_000
+
+  init(_ options: ProxyOptions, registry: FilterRegistry, writer: LogWriter, processLog: ProcessLog) throws {
+    self.options = options
+    self.registry = registry
+    self.writer = writer
+    self.processLog = processLog
+    log = processLog.logger("weft")
+    families = try ProxyMetrics(metrics)
+    status = try StatusMetrics(metrics, version: options.version)
+    try writer.register(in: metrics)
+    loop = try EventLoop()
+    mailbox = try Mailbox(capacity: 65_536)
+  }
+
+  // MARK: Running
+
+  /// Runs until a signal ends it.
+  /// - Returns: the exit code.
+  func run(onReady: (Supervisor) -> Void) -> Int32 {
+    do {
+      // Before any thread starts, so that all of them leave the signals to this one.
+      let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
+      self.signals = signals
+      try loop.host(signals)
+      signals.onSignal = { [unowned self] in handle(signal: $0) }
+      if let limit = try? DescriptorLimit.raise() { log.debug("limit of open files: \(limit)") }
+      try loop.add(mailbox.descriptor, readable: true) { [unowned self] _ in readMailbox() }
+      let names = try NameTable(loop: loop, log: log) { [unowned self] in addressesChanged($0) }
+      self.names = names
+    } catch {
+      log.critical("cannot start: \(error)")
+      return 1
+    }
+    let first = load()
+    guard let snapshot = first.snapshot else {
+      for diagnostic in first.diagnostics { log.error("\(diagnostic)") }
+      log.critical("the configuration has errors; nothing was started")
+      return 1
+    }
+    for warning in first.warnings { log.warning("\(warning)") }
+    do {
+      try startWorkers()
+      try apply(snapshot, first)
+      if let address = options.admin { admin = try AdminServer(address, supervisor: self) }
+    } catch {
+      log.critical("cannot start: \(error)")
+      stopNow()
+      return 1
+    }
+    if options.watchesFiles { watch(first.watchedPaths) }
+    isReady = true
+    scheduleWatchdog()
+    onReady(self)
+    loop.run()
+    for worker in workers { worker.join() }
+    writer.flush(timeout: 2_000_000_000)
+    return exitCode
+  }
+
+  private func startWorkers() throws {
+    let cpus = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    let count = options.workers > 0 ? options.workers : cpus
+    let limited = RateLimitedLog(log)
+    for index in 0..<count {
+      let control = try WorkerControl(index: index, supervisor: mailbox, log: limited)
+      let context = ProxyWorkerContext(index: index, count: count, metrics: metrics.makeShard(), logger: log)
+      let start = WorkerStart(
+        index: index, count: count, control: control, context: context, families: families, log: log)
+      workers.append(try WorkerThread(start, cpu: options.pinsWorkers ? index % cpus : nil))
+    }
+  }
+
+  // MARK: Configuration
+
+  private func load() -> ConfigurationLoad {
+    version += 1
+    let load = ConfigurationLoad(
+      options, registry: registry, metrics: metrics, logger: log, version: version, resolved: names?.addresses ?? [:],
+      previous: snapshot)
+    return load
+  }
+
+  /// Reads the configuration again and puts it into force, or says why not and keeps the one that runs.
+  @discardableResult
+  func reload(reason: String) -> Bool {
+    if isDraining { return false }
+    let load = load()
+    for warning in load.warnings { log.warning("\(warning)") }
+    guard let new = load.snapshot else {
+      for error in load.errors { log.error("\(error)") }
+      refuse(load.errors.map(\.description))
+      return false
+    }
+    do { try apply(new, load) } catch {
+      log.error("\(error)")
+      refuse(["\(error)"])
+      return false
+    }
+    log.notice("configuration \(new.version) applied (\(reason)): \(summary(new))")
+    if options.watchesFiles { watch(load.watchedPaths) }
+    return true
+  }
+
+  private func refuse(_ errors: [String]) {
+    log.error("the new configuration was refused; configuration \(snapshot?.version ?? 0) stays in force")
+    lastReload = ReloadStatus(succeeded: false, errors: errors, at: wallClock())
+    status.reloaded("rejected", ok: false)
+  }
+
+  private func apply(_ new: Snapshot, _ load: ConfigurationLoad) throws {
+    let logs = try AccessLogs(load.loaded.resources.proxy?.accessLog ?? [], writer)
+    let builder = WorkerSnapshotBuilder(families: families, lease: metrics.makeLease(), accessLogs: logs)
+    let built = try workers.map { try builder.build(new, for: $0.context, previous: $0.filters) }
+    let descriptors = try openListeners(new)
+    for (i, worker) in workers.enumerated() {
+      worker.filters = built[i].filters
+      if !worker.control.mailbox.send(.snapshot(SnapshotDelivery(built[i], descriptors: descriptors[i]))) {
+        log.critical("worker \(i) takes no messages; it keeps its old configuration")
+        for fd in descriptors[i].values { Socket.close(fd) }
+      }
+    }
+    snapshot = new
+    loaded = load.loaded
+    lastReload = ReloadStatus(succeeded: true, errors: [], at: wallClock())
+    status.reloaded("applied", ok: true)
+    names?.want(load.names)
+  }
+
+  /// Opens a socket per worker for each address that is not open yet.
+  private func openListeners(_ new: Snapshot) throws -> [[Int: Int32]] {
+    let open = Set(snapshot?.listeners.map(\.address) ?? [])
+    var descriptors = Array(repeating: [Int: Int32](), count: workers.count)
+    for (l, listener) in new.listeners.enumerated() where !open.contains(listener.address) {
+      for w in workers.indices {
+        do {
+          descriptors[w][l] = try Socket.listen(listener.address)
+        } catch {
+          for opened in descriptors { for fd in opened.values { Socket.close(fd) } }
+          throw listener.origin.error("\(error)")
+        }
+      }
+    }
+    return descriptors
+  }
+
+  private func addressesChanged(_ resolved: [String: [IPAddress]]) {
+    guard let loaded else { return }
+    for spec in ConfigurationCompiler.namedServices(loaded.resources, resolved: resolved) {
+      for worker in workers { _ = worker.control.mailbox.send(.endpoints(spec)) }
+    }
+  }
+
+  private func watch(_ paths: [String]) {
+    do {
+      if watcher == nil {
+        let made = try FileWatcher()
+        try loop.host(made)
+        made.onChange = { [unowned self] _ in reload(reason: "files changed") }
+        watcher = made
+      }
+      try watcher?.watch(paths)
+    } catch {
+      log.warning("cannot watch the configuration for changes: \(error); send SIGHUP to reload")
+    }
+  }
+
+  // MARK: Workers
+
+  private func readMailbox() {
+    mailbox.drain { message in
+      switch message {
+      case .applied, .dispose: break  // a disposed snapshot is freed with the message
+      case .stopped(let index):
+        workers[index].isStopped = true
+        if !isDraining {
+          log.critical("worker \(index) has ended; the proxy stops")
+          exitCode = 1
+          stopNow()
+        }
+        if workers.allSatisfy(\.isStopped) { loop.stop() }
+      }
+    }
+  }
+
+  private func scheduleWatchdog() {
+    loop.after(1_000) { [weak self] in
+      guard let self else { return }
+      let now = MonotonicTime.nanoseconds()
+      for worker in workers where !worker.isStopped {
+        _ = worker.control.mailbox.send(.tick)
+        let last = worker.control.lastHeartbeat
+        let isStalled = last != 0 && now > last + Self.stallTime
+        if isStalled && !worker.isStalled {
+          status.stalled(worker.control.index)
+          log.error("worker \(worker.control.index) has not turned for \((now - last) / 1_000_000_000) s; a filter may block it")
+        } else if !isStalled && worker.isStalled {
+          log.notice("worker \(worker.control.index) turns again")
+        }
+        worker.isStalled = isStalled
+      }
+      scheduleWatchdog()
+    }
+  }
+
+  var adminAddress: SocketAddress? { admin?.address }
+
+  var hasStalledWorker: Bool { workers.contains(where: \.isStalled) }
+
+  // MARK: Signals and the end
+
+  private func handle(signal: Int32) {
+    switch signal {
+    case SIGHUP:
+      writer.reopen()
+      reload(reason: "SIGHUP")
+    case SIGUSR1:
+      writer.reopen()
+      log.notice("log files reopened")
+    default:
+      if isDraining {
+        log.notice("stopping at once")
+        stopNow()
+      } else {
+        drain(reason: signal == SIGINT ? "SIGINT" : "SIGTERM")
+      }
+    }
+  }
+
+  /// Stops accepting, lets what is under way end, then ends the process.
+  func drain(reason: String) {
+    if isDraining { return }
+    isDraining = true
+    let limit = snapshot?.settings.drainTimeout ?? 30_000
+    log.notice("draining (\(reason)): no new connections, requests under way have \(limit / 1000) s")
+    for worker in workers { _ = worker.control.mailbox.send(.drain) }
+    loop.after(UInt64(max(limit, 1))) { [weak self] in
+      guard let self, !workers.allSatisfy(\.isStopped) else { return }
+      log.warning("drain time is over; closing what is left")
+      stopNow()
+    }
+  }
+
+  private func stopNow() {
+    isDraining = true
+    for worker in workers { _ = worker.control.mailbox.send(.stop) }
+    if workers.allSatisfy(\.isStopped) { loop.stop() }
+  }
+
+  // MARK: Saying
+
+  var uptime: UInt64 { MonotonicTime.milliseconds() - started }
+
+  func summary(_ s: Snapshot) -> String {
+    "\(s.listeners.count) listeners, \(s.rules.count) route rules, \(s.filters.count) filters, \(s.services.count) services"
+  }
+
+  private func wallClock() -> UInt64 {
+    var ts = timespec()
+    clock_gettime(CLOCK_REALTIME, &ts)
+    return UInt64(ts.tv_sec)
+  }
+}
+
+/// How the last attempt to put a configuration into force ended.
+struct ReloadStatus {
+  var succeeded = true
+  var errors: [String] = []
+  /// Seconds since 1970.
+  var at: UInt64 = 0
+}

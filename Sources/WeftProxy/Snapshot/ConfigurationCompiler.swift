@@ -1,0 +1,260 @@
+import Logging
+import WeftConfig
+import WeftFilter
+import WeftIO
+import WeftTelemetry
+
+/// Turns resources into a `Snapshot`. Runs off the event loops; what cannot be compiled is reported with its place, and
+/// then nothing of it is put into force.
+struct ConfigurationCompiler {
+  let resources: ResourceSet
+  let registry: FilterRegistry
+  let metrics: MetricsRegistry
+  let logger: Logger
+  let bundleFolders: [String]
+  /// Addresses of endpoints that are given by name, as far as they are known.
+  let resolved: [String: [IPAddress]]
+  /// The specifications in force: one that has not changed is used again, so that workers see at once that it has not.
+  let previous: Snapshot?
+
+  private(set) var diagnostics: [Diagnostic] = []
+  private var services: [ServiceSpec] = []
+  private var serviceIndex: [String: Int] = [:]
+  private var filters: [FilterSpec] = []
+  private var filterIndex: [FilterKey: Int] = [:]
+  private var rules: [RuleSpec] = []
+  /// What the route tables are made from, for explanations.
+  private(set) var routes: [ListenerPorts.Routes] = []
+  /// Names that must be looked up.
+  private(set) var names: Set<String> = []
+  /// Files and folders besides the configuration's own whose changes matter.
+  private(set) var watchedPaths: Set<String> = []
+
+  init(
+    resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
+    bundleFolders: [String] = [], resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil
+  ) {
+    self.resources = resources
+    self.registry = registry
+    self.metrics = metrics
+    self.logger = logger
+    self.bundleFolders = bundleFolders
+    self.resolved = resolved
+    self.previous = previous
+  }
+
+  /// - Returns: nil when there was an error; `diagnostics` says which.
+  mutating func compile(version: UInt64) -> Snapshot? {
+    compileServices()
+    for filter in resources.filters.all { _ = named(filter) }  // also those that no route uses are checked
+    let listeners = compileListeners()
+    if diagnostics.contains(where: { $0.severity == .error }) { return nil }
+    return Snapshot(
+      version: version, listeners: listeners, rules: rules, services: services, filters: filters,
+      settings: ProxySettings(resources.proxy))
+  }
+
+  mutating func report(_ error: any Error, at origin: Origin) {
+    switch error {
+    case let error as ConfigError: diagnostics += error.diagnostics
+    case let error as Diagnostic: diagnostics.append(error)
+    default: diagnostics.append(origin.error("\(error)"))
+    }
+  }
+
+  // MARK: Services
+
+  private mutating func compileServices() {
+    for service in resources.weftServices.all {
+      add(ServiceCompiler.spec(service, resolve: { addresses(of: $0, &names) }))
+    }
+    for service in resources.services.all {
+      for port in service.ports where port.isTCP {
+        add(ServiceCompiler.spec(service, port, resources, resolve: { addresses(of: $0, &names) }))
+      }
+    }
+  }
+
+  private func addresses(of name: String, _ names: inout Set<String>) -> [IPAddress] {
+    names.insert(name)
+    return resolved[name] ?? []
+  }
+
+  private mutating func add(_ spec: ServiceSpec) {
+    serviceIndex[spec.name] = services.count
+    let known = previous?.services.first { $0.name == spec.name }
+    services.append(known.flatMap { $0.hasSameContent(as: spec) ? $0 : nil } ?? spec)
+  }
+
+  /// Index of the service that a reference leads to; -1 when it does not resolve.
+  private func service(_ reference: BackendReference, of route: HTTPRoute) -> Int {
+    switch resources.resolve(reference, from: HTTPRoute.kind, in: route.metadata.namespace) {
+    case .service(let service, let port): serviceIndex[ServiceCompiler.name(service, port)] ?? -1
+    case .weftService(let service): serviceIndex[ServiceCompiler.name(service)] ?? -1
+    case .unresolved: -1
+    }
+  }
+
+  /// The services that have an endpoint given by name, with what is known of its addresses now.
+  static func namedServices(_ resources: ResourceSet, resolved: [String: [IPAddress]]) -> [ServiceSpec] {
+    var specs: [ServiceSpec] = []
+    for service in resources.weftServices.all {
+      var isNamed = false
+      let spec = ServiceCompiler.spec(service) { name in
+        isNamed = true
+        return resolved[name] ?? []
+      }
+      if isNamed { specs.append(spec) }
+    }
+    for service in resources.services.all {
+      for port in service.ports where port.isTCP {
+        var isNamed = false
+        let spec = ServiceCompiler.spec(service, port, resources) { name in
+          isNamed = true
+          return resolved[name] ?? []
+        }
+        if isNamed { specs.append(spec) }
+      }
+    }
+    return specs
+  }
+
+  // MARK: Filters
+
+  private func context(_ name: String, _ namespace: String) -> FilterTypeContext {
+    let known = Set(serviceIndex.keys)
+    return FilterTypeContext(
+      name: name, namespace: namespace, metrics: metrics, logger: logger, bundleFolders: bundleFolders,
+      findService: { namespace, name, port in
+        let base = "\(namespace)/\(name)"
+        if let port, known.contains("\(base):\(port)") { return ServiceReference("\(base):\(port)") }
+        return known.contains(base) ? ServiceReference(base) : nil
+      })
+  }
+
+  private mutating func add(_ type: any FilterType, name: String, content: String) -> Int {
+    watchedPaths.formUnion(type.watchedPaths)
+    let key = FilterKey(name: name, type: Swift.type(of: type).name, fingerprint: content + "#" + type.fingerprint)
+    if let known = filterIndex[key] { return known }
+    filterIndex[key] = filters.count
+    filters.append(FilterSpec(key: key, type: type))
+    return filters.count - 1
+  }
+
+  private var namedFilters: [ResourceName: Int] = [:]
+
+  /// Index of a Filter resource's filter; nil when it cannot be decoded.
+  private mutating func named(_ filter: FilterResource) -> Int? {
+    if let known = namedFilters[filter.name] { return known < 0 ? nil : known }
+    namedFilters[filter.name] = -1
+    guard let type = registry.type(named: filter.type) else {
+      diagnostics.append(
+        filter.typeOrigin.error(
+          "no filter type is called \"\(filter.type)\"; there are \(registry.names.joined(separator: ", "))"))
+      return nil
+    }
+    do {
+      let made = try registry.decode(
+        type: type, config: filter.config, context: context(filter.name.description, filter.metadata.namespace))
+      let index = add(made, name: filter.name.description, content: "\(filter.config.json)")
+      namedFilters[filter.name] = index
+      return index
+    } catch {
+      report(error, at: filter.origin)
+      return nil
+    }
+  }
+
+  private mutating func compile(_ list: [HTTPRouteFilter], of route: HTTPRoute, place: String) -> [Int] {
+    var indices: [Int] = []
+    for (i, filter) in list.enumerated() {
+      if case .extensionRef(let reference) = filter.action {
+        let name = ResourceName(namespace: route.metadata.namespace, name: reference.name)
+        // A dangling reference has been reported when the configuration was loaded.
+        if let resource = resources.filters[name], let index = named(resource) { indices.append(index) }
+        continue
+      }
+      let name = "\(place).filters[\(i)]"
+      do {
+        let type = try registry.routeFilter(
+          filter, context(name, route.metadata.namespace))
+        indices.append(add(type, name: name, content: "\(filter.action)"))
+      } catch {
+        report(error, at: filter.origin)
+      }
+    }
+    return indices
+  }
+
+  // MARK: Routes
+
+  private mutating func compileListeners() -> [ListenerSpec] {
+    var ports = ListenerPorts(resources, previous?.listeners ?? [])
+    diagnostics += ports.diagnostics
+    for route in resources.httpRoutes.all {
+      let attached = resources.attachments(of: route).attached.compactMap { attachment -> (ListenerName, [String])? in
+        if case .listener(let name) = attachment.target { return (name, attachment.hostnames) }
+        return nil
+      }
+      if attached.isEmpty { continue }
+      for (r, rule) in route.rules.enumerated() {
+        let target = rules.count
+        rules.append(compile(rule, r, of: route))
+        for (m, match) in rule.matches.enumerated() {
+          for (listener, hostnames) in attached {
+            ports.add(
+              match, hostnames: hostnames, listener: listener,
+              order: RouteOrder(
+                created: ListenerPorts.created(route), name: route.name.description, rule: r, match: m),
+              target: target)
+          }
+        }
+      }
+    }
+    routes = ports.routes
+    let (listeners, problems) = ports.finish()
+    diagnostics += problems
+    return listeners
+  }
+
+  private mutating func compile(_ rule: HTTPRoute.Rule, _ index: Int, of route: HTTPRoute) -> RuleSpec {
+    let name = "\(route.name)/\(rule.name ?? String(index))"
+    var own = compile(rule.filters, of: route, place: name)
+    if let retry = rule.retry, let make = registry.routeRetry {
+      do {
+        own.insert(
+          add(try make(retry, context("\(name).retry", route.metadata.namespace)), name: "\(name).retry", content: "\(retry)"),
+          at: 0)
+      } catch {
+        report(error, at: retry.origin)
+      }
+    }
+    var backends: [RuleSpec.Backend] = []
+    for (b, backend) in rule.backendRefs.enumerated() {
+      let filters = own + compile(backend.filters, of: route, place: "\(name).backendRefs[\(b)]")
+      if filters.count > FilterChain.limit {
+        diagnostics.append(rule.origin.error("a chain may have at most \(FilterChain.limit) filters, not \(filters.count)"))
+      }
+      backends.append(
+        RuleSpec.Backend(
+          weight: UInt32(clamping: backend.weight), service: service(backend.reference, of: route), filters: filters))
+    }
+    if rule.backendRefs.isEmpty { backends.append(RuleSpec.Backend(weight: 1, service: -1, filters: own)) }
+    return RuleSpec(
+      name: name, backends: backends, requestTimeout: rule.timeouts.request?.timer ?? 0,
+      backendTimeout: rule.timeouts.backendRequest?.timer ?? 0, metadata: RouteMetadata(route.metadata))
+  }
+}
+
+extension RouteMetadata {
+  /// A route's annotations, under the namespace `annotations`; nil when it has none.
+  convenience init?(_ metadata: ResourceMetadata) {
+    if metadata.annotations.isEmpty { return nil }
+    self.init(["annotations": metadata.annotations.mapValues { .string($0) }])
+  }
+}
+
+extension ConfigDuration {
+  /// Milliseconds for a timer: 0 stays 0, which means no limit; anything else is at least 1.
+  var timer: UInt32 { nanoseconds <= 0 ? 0 : UInt32(clamping: Swift.max(1, milliseconds)) }
+}
