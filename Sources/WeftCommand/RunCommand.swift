@@ -20,7 +20,9 @@ struct RunCommand: ParsableCommand {
         weft run -f gateway.yaml -f routes/ --workers 4
       """)
 
-  @Option(name: [.customShort("f"), .customLong("file")], help: "Configuration: a file or folder of YAML or JSON. May be repeated.")
+  @Option(
+    name: [.customShort("f"), .customLong("file")],
+    help: "Configuration: a file or folder of YAML or JSON. May be repeated.")
   var files: [String] = []
 
   @Option(help: "Address to listen on, such as :8080; instead of -f. May be repeated.")

@@ -10,7 +10,9 @@ struct Table {
   /// - Parameter isTerminal: the heading is bold.
   func text(isTerminal: Bool) -> String {
     var widths = columns.map(\.count)
-    for row in rows { for (i, cell) in row.enumerated() where i < widths.count { widths[i] = max(widths[i], cell.count) } }
+    for row in rows {
+      for (i, cell) in row.enumerated() where i < widths.count { widths[i] = max(widths[i], cell.count) }
+    }
     func line(_ cells: [String]) -> String {
       var text = ""
       for (i, cell) in cells.enumerated() where i < widths.count {

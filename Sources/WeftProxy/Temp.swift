@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import WeftIO
+
 final class EventLoop {
   var reactor: Reactor
   var handlers: [Int32: (Readiness) -> Void] = [:]
@@ -8,11 +9,22 @@ final class EventLoop {
   var sources: [any LoopSource] = []
   var stopped = false
   init() throws { reactor = try Reactor(batch: 64) }
-  func add(_ fd: Int32, readable: Bool, _ h: @escaping (Readiness) -> Void) throws { handlers[fd] = h; try reactor.addLevelTriggered(fd, Token(kind: 0, slot: Int(fd), generation: 0)) }
-  func update(_ fd: Int32, readable: Bool, writable: Bool) throws { try reactor.update(fd, Token(kind: 0, slot: Int(fd), generation: 0), readable: readable, writable: writable) }
-  func remove(_ fd: Int32) { handlers[fd] = nil; reactor.remove(fd) }
+  func add(_ fd: Int32, readable: Bool, _ h: @escaping (Readiness) -> Void) throws {
+    handlers[fd] = h
+    try reactor.addLevelTriggered(fd, Token(kind: 0, slot: Int(fd), generation: 0))
+  }
+  func update(_ fd: Int32, readable: Bool, writable: Bool) throws {
+    try reactor.update(fd, Token(kind: 0, slot: Int(fd), generation: 0), readable: readable, writable: writable)
+  }
+  func remove(_ fd: Int32) {
+    handlers[fd] = nil
+    reactor.remove(fd)
+  }
   func after(_ ms: UInt64, _ f: @escaping () -> Void) { timers.append((MonotonicTime.milliseconds() + ms, f)) }
-  func host(_ s: any LoopSource) throws { sources.append(s); try add(s.descriptor, readable: true) { _ in s.process(now: MonotonicTime.milliseconds()) } }
+  func host(_ s: any LoopSource) throws {
+    sources.append(s)
+    try add(s.descriptor, readable: true) { _ in s.process(now: MonotonicTime.milliseconds()) }
+  }
   func stop() { stopped = true }
   func run() {
     while !stopped {
@@ -31,21 +43,45 @@ final class SignalSource: LoopSource {
   var onSignal: (Int32) -> Void = { _ in }
   init(_ list: [Int32]) throws {
     signal(SIGPIPE, SIG_IGN)
-    var set = sigset_t(); sigemptyset(&set); for s in list { sigaddset(&set, s) }
+    var set = sigset_t()
+    sigemptyset(&set)
+    for s in list { sigaddset(&set, s) }
     pthread_sigmask(SIG_BLOCK, &set, nil)
     descriptor = signalfd(-1, &set, 0o4000)
   }
   func nextDeadline(now: UInt64) -> UInt64? { nil }
-  func process(now: UInt64) { var i = signalfd_siginfo(); while read(descriptor, &i, MemoryLayout<signalfd_siginfo>.size) > 0 { onSignal(Int32(i.ssi_signo)) } }
+  func process(now: UInt64) {
+    var i = signalfd_siginfo()
+    while read(descriptor, &i, MemoryLayout<signalfd_siginfo>.size) > 0 { onSignal(Int32(i.ssi_signo)) }
+  }
 }
 final class FileWatcher: LoopSource {
   var onChange: ([String]) -> Void = { _ in }
-  var last: [String: (Int, Int)] = [:]; var paths: [String] = []
+  var last: [String: (Int, Int)] = [:]
+  var paths: [String] = []
   let descriptor: Int32 = eventfd(0, 0)
   var next: UInt64 = 0
   func nextDeadline(now: UInt64) -> UInt64? { next }
-  func stamp() -> [String: Int] { var r: [String: Int] = [:]; for p in paths { var s = stat(); if stat(p, &s) == 0 { r[p] = Int(s.st_mtim.tv_sec) * 1_000_000_000 + Int(s.st_mtim.tv_nsec) + Int(s.st_size) } }; return r }
+  func stamp() -> [String: Int] {
+    var r: [String: Int] = [:]
+    for p in paths {
+      var s = stat()
+      if stat(p, &s) == 0 { r[p] = Int(s.st_mtim.tv_sec) * 1_000_000_000 + Int(s.st_mtim.tv_nsec) + Int(s.st_size) }
+    }
+    return r
+  }
   var seen: [String: Int] = [:]
-  func watch(_ p: [String]) throws { paths = p; seen = stamp() }
-  func process(now: UInt64) { if now < next { return }; next = now + 100; let s = stamp(); if s != seen { seen = s; onChange([]) } }
+  func watch(_ p: [String]) throws {
+    paths = p
+    seen = stamp()
+  }
+  func process(now: UInt64) {
+    if now < next { return }
+    next = now + 100
+    let s = stamp()
+    if s != seen {
+      seen = s
+      onChange([])
+    }
+  }
 }

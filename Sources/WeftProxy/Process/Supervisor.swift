@@ -230,7 +230,9 @@ final class Supervisor {
         let isStalled = last != 0 && now > last + Self.stallTime
         if isStalled && !worker.isStalled {
           status.stalled(worker.control.index)
-          log.error("worker \(worker.control.index) has not turned for \((now - last) / 1_000_000_000) s; a filter may block it")
+          log.error(
+            "worker \(worker.control.index) has not turned for \((now - last) / 1_000_000_000) s; a filter may block it"
+          )
         } else if !isStalled && worker.isStalled {
           log.notice("worker \(worker.control.index) turns again")
         }

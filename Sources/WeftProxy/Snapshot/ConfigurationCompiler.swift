@@ -223,7 +223,9 @@ struct ConfigurationCompiler {
     if let retry = rule.retry, let make = registry.routeRetry {
       do {
         own.insert(
-          add(try make(retry, context("\(name).retry", route.metadata.namespace)), name: "\(name).retry", content: "\(retry)"),
+          add(
+            try make(retry, context("\(name).retry", route.metadata.namespace)), name: "\(name).retry",
+            content: "\(retry)"),
           at: 0)
       } catch {
         report(error, at: retry.origin)
@@ -233,7 +235,8 @@ struct ConfigurationCompiler {
     for (b, backend) in rule.backendRefs.enumerated() {
       let filters = own + compile(backend.filters, of: route, place: "\(name).backendRefs[\(b)]")
       if filters.count > FilterChain.limit {
-        diagnostics.append(rule.origin.error("a chain may have at most \(FilterChain.limit) filters, not \(filters.count)"))
+        diagnostics.append(
+          rule.origin.error("a chain may have at most \(FilterChain.limit) filters, not \(filters.count)"))
       }
       backends.append(
         RuleSpec.Backend(

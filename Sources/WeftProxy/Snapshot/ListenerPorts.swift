@@ -23,7 +23,8 @@ struct ListenerPorts {
       for listener in gateway.listeners {
         guard listener.protocol == .http else {
           diagnostics.append(
-            listener.origin.warning("protocol \(listener.protocol.rawValue) is not served yet: the listener stays closed"))
+            listener.origin.warning(
+              "protocol \(listener.protocol.rawValue) is not served yet: the listener stays closed"))
           continue
         }
         guard let number = UInt16(exactly: listener.port) else { continue }
