@@ -37,22 +37,57 @@ public struct Arena: ~Copyable {
     return at
   }
 
+  /// Copies `name: value CRLF`. Name and value may lie in this arena.
+  /// - Returns: the line's offset, or -1 when the limit is reached.
+  @inlinable
+  public mutating func appendLine(_ name: Bytes, _ value: Bytes) -> Int {
+    let length = name.count &+ value.count &+ 4
+    var old: MutableBytePointer?
+    if length > capacity &- used {
+      old = grow(by: length)
+      if old == nil { return -1 }
+    }
+    var end = base + used
+    memcpy(end, name.base, name.count)
+    end += name.count
+    end[0] = 0x3a
+    end[1] = 0x20
+    end += 2
+    memcpy(end, value.base, value.count)
+    end += value.count
+    end[0] = 0x0d
+    end[1] = 0x0a
+    old?.deallocate()
+    let at = used
+    used &+= length
+    return at
+  }
+
   @inlinable @inline(__always)
   public func pointer(_ offset: Int) -> BytePointer { BytePointer(base + offset) }
 
   @usableFromInline
   mutating func appendGrowing(_ p: BytePointer, _ n: Int) -> Int {
-    if n > limit &- used { return -1 }
-    let wanted = min(max(capacity &* 2, used &+ n), limit)
-    let bigger = MutableBytePointer.allocate(capacity: wanted)
-    memcpy(bigger, base, used)
-    memcpy(bigger + used, p, n)  // before the old memory goes: `p` may point into it
-    base.deallocate()
-    base = bigger
-    capacity = wanted
+    guard let old = grow(by: n) else { return -1 }
+    memcpy(base + used, p, n)
+    old.deallocate()
     let at = used
     used &+= n
     return at
+  }
+
+  /// Moves to more memory, with room for `n` bytes.
+  /// - Returns: the memory so far, which the caller must free once nothing is copied out of it any more; nil when the
+  ///   limit is reached and nothing was done.
+  @usableFromInline
+  mutating func grow(by n: Int) -> MutableBytePointer? {
+    if n > limit &- used { return nil }
+    let old = base
+    let wanted = min(max(capacity &* 2, used &+ n), limit)
+    base = .allocate(capacity: wanted)
+    memcpy(base, old, used)
+    capacity = wanted
+    return old
   }
 
   @usableFromInline

@@ -219,17 +219,14 @@ public struct HeaderTable: ~Copyable {
       refused = true
       return false
     }
-    let start = arena.append(name.base, name.count)
-    let colon = arena.append((": " as StaticString).utf8Start, 2)
-    let at = arena.append(value.base, value.count)
-    let end = arena.append(("\r\n" as StaticString).utf8Start, 2)
-    if start < 0 || colon < 0 || at < 0 || end < 0 {
+    let start = arena.appendLine(name, value)
+    if start < 0 {
       refused = true
       return false
     }
     fields[fieldCount] = HeaderField(
-      nameStart: start, nameLength: name.count, valueStart: at, valueLength: value.count, known: known,
-      flags: .inArena)
+      nameStart: start, nameLength: name.count, valueStart: start &+ name.count &+ 2, valueLength: value.count,
+      known: known, flags: .inArena)
     fieldCount &+= 1
     return true
   }
