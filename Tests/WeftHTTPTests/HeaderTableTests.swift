@@ -103,7 +103,8 @@ import WeftIO
         case 2: head.headers.keepWire(length: head.wireLength)
         case 3:
           // Set to the value of another field, borrowed.
-          guard let other = HeaderName(names[random.below(names.count)]), let borrowed = head.headers.value(other) else {
+          guard let other = HeaderName(names[random.below(names.count)]), let borrowed = head.headers.value(other)
+          else {
             continue
           }
           let text = latin1(borrowed)
