@@ -11,7 +11,7 @@ struct ByteQueueTests {
     let pool = BufferPool(bufferSize: bufferSize, keep: 4)
     var queue = ByteQueue(highWaterMark: 300)
     var model: [UInt8] = []
-    for _ in 0..<3_000 {
+    for _ in 0..<600 {
       if Bool.random(using: &random) {
         let bytes = (0..<Int.random(in: 0...200, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
         bytes.withUnsafeBufferPointer { b in
