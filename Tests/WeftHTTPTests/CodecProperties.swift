@@ -5,18 +5,26 @@ import WeftIO
 ///
 /// Used by the tests over the corpus and its mutations, and by the fuzzer.
 enum CodecProperties {
-  static func violation(of input: [UInt8]) -> String? {
-    violation(inRequest: input) ?? violation(inResponse: input, to: .get) ?? violation(inResponse: input, to: .head)
-      ?? violation(inChunked: input)
+  /// Limits that short inputs reach.
+  static let tightLimits = HTTPLimits(maxRequestLine: 40, maxHeadBytes: 160, maxFields: 5)
+
+  static func violation(of input: [UInt8], limits: HTTPLimits = HTTPLimits()) -> String? {
+    violation(inRequest: input, limits) ?? violation(inResponse: input, to: .get, limits)
+      ?? violation(inResponse: input, to: .head, limits) ?? violation(inChunked: input)
+  }
+
+  /// A number that depends on the input alone.
+  static func seed(_ input: [UInt8]) -> UInt64 {
+    input.reduce(14_695_981_039_346_656_037) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }
   }
 
   /// The lengths at which the input arrives: every one when it is short, else some that depend on the input alone.
   static func arrivals(_ input: [UInt8]) -> [Int] {
     if input.count <= 96 { return Array(0...input.count) }
-    var random = SmallRandom(seed: input.reduce(14_695_981_039_346_656_037) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 })
+    var random = SmallRandom(seed: seed(input))
     var lengths = Set((0..<12).map { _ in random.below(input.count) })
     // Around the limits a byte more or less decides.
-    for limit in [8192, 16384] {
+    for limit in [40, 160, 8192, 16384] {
       for length in (limit - 3)...(limit + 5) where length <= input.count { lengths.insert(length) }
     }
     lengths.insert(input.count)
@@ -25,10 +33,9 @@ enum CodecProperties {
 
   // MARK: Heads
 
-  static func violation(inRequest input: [UInt8]) -> String? {
-    let limits = HTTPLimits()
+  private static func violation(inRequest input: [UInt8], _ limits: HTTPLimits) -> String? {
     let parsed = parse(input, arrivals: [input.count], to: nil, limits: limits)
-    if let fault = splitViolation(input, parsed, to: nil) { return "request: \(fault)" }
+    if let fault = splitViolation(input, parsed, to: nil, limits) { return "request: \(fault)" }
     let naive = NaiveHead.request(input, limits: limits)
     if let fault = meaningViolation(parsed, naive) { return "request: \(fault)" }
     guard let length = parsed.headLength else { return nil }
@@ -46,10 +53,9 @@ enum CodecProperties {
     return bodyViolation(Array(input[length...]), parsed.framing)
   }
 
-  static func violation(inResponse input: [UInt8], to method: Method) -> String? {
-    let limits = HTTPLimits()
+  private static func violation(inResponse input: [UInt8], to method: Method, _ limits: HTTPLimits) -> String? {
     let parsed = parse(input, arrivals: [input.count], to: method, limits: limits)
-    if let fault = splitViolation(input, parsed, to: method) { return "response: \(fault)" }
+    if let fault = splitViolation(input, parsed, to: method, limits) { return "response: \(fault)" }
     let naive = NaiveHead.response(input, to: method, limits: limits)
     if let fault = meaningViolation(parsed, naive) { return "response: \(fault)" }
     guard let length = parsed.headLength else { return nil }
@@ -69,15 +75,17 @@ enum CodecProperties {
 
   /// The outcome depends on what has arrived, and not on how: a head that grows bit by bit, one of the same bytes at once
   /// and one with more bytes behind it give the same.
-  private static func splitViolation(_ input: [UInt8], _ whole: ParsedHead, to method: Method?) -> String? {
+  private static func splitViolation(
+    _ input: [UInt8], _ whole: ParsedHead, to method: Method?, _ limits: HTTPLimits
+  ) -> String? {
     var growing = MessageHead()
     var fresh = MessageHead()
     for length in arrivals(input) {
       let (grown, atOnce) = withExactCopy(input[..<length]) { p, n in
         fresh.scanned = 0
         return (
-          ParsedHead(parseHead(p, n, to: method, into: &growing), growing, isRequest: method == nil),
-          ParsedHead(parseHead(p, n, to: method, into: &fresh), fresh, isRequest: method == nil)
+          ParsedHead(parseHead(p, n, to: method, into: &growing, limits: limits), growing, isRequest: method == nil),
+          ParsedHead(parseHead(p, n, to: method, into: &fresh, limits: limits), fresh, isRequest: method == nil)
         )
       }
       if grown != atOnce { return "\(length) bytes are \(grown.outcome) bit by bit, and at once \(atOnce.outcome)" }
@@ -106,7 +114,7 @@ enum CodecProperties {
 
   // MARK: Bodies
 
-  static func violation(inChunked input: [UInt8]) -> String? { bodyViolation(input, .chunked) }
+  private static func violation(inChunked input: [UInt8]) -> String? { bodyViolation(input, .chunked) }
 
   private static func bodyViolation(_ input: [UInt8], _ framing: BodyFraming) -> String? {
     let tracked = TrackedBody(input, framing, arrivals: [input.count])

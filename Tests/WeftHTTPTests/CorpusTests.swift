@@ -53,5 +53,6 @@ import WeftHTTP
   @Test(arguments: CorpusFile.all)
   func propertiesHold(_ file: CorpusFile) {
     #expect(CodecProperties.violation(of: file.bytes) == nil)
+    #expect(CodecProperties.violation(of: file.bytes, limits: CodecProperties.tightLimits) == nil)
   }
 }

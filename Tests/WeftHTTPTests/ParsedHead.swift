@@ -136,7 +136,7 @@ func parse(_ input: [UInt8], arrivals: [Int], to method: Method?, limits: HTTPLi
 
 /// - Parameter method: of the request that is answered; nil to parse a request.
 func parseHead(
-  _ p: BytePointer, _ n: Int, to method: Method?, into head: inout MessageHead, limits: HTTPLimits = HTTPLimits()
+  _ p: BytePointer, _ n: Int, to method: Method?, into head: inout MessageHead, limits: HTTPLimits
 ) -> ParseOutcome {
   if let method { return HTTP1Parser.parseResponse(p, n, to: method, into: &head, limits: limits) }
   return HTTP1Parser.parseRequest(p, n, into: &head, limits: limits)
