@@ -172,3 +172,38 @@ import Testing
     #expect(problems(text, file: "a.json") == [message])
   }
 }
+
+@Suite struct HostileInputTests {
+  /// The same mistake, very often: bounded output, and an end.
+  @Test(arguments: [
+    "a: 1\n",
+    "---\n- 1\n",
+    "---\nkind: Filter\n",
+  ])
+  func repeatedMistakes(line: String) {
+    let text = String(repeating: line, count: 30_000)
+    let loaded = ConfigLoader.load(text: text, file: "a.yaml")
+    #expect(loaded.hasErrors)
+    #expect(loaded.diagnostics.count <= 10_001)
+    #expect(loaded.diagnostics.contains { $0.message.hasSuffix("more are not shown; mend these first") })
+  }
+
+  @Test func unknownFieldsInPlenty() {
+    let fields = (0..<20_000).map { "  field\($0): 1\n" }.joined()
+    let text = "apiVersion: weft.dev/v1\nkind: Filter\nmetadata: {name: a}\nspec:\n  type: a\n" + fields
+    let loaded = ConfigLoader.load(text: text, file: "a.yaml")
+    #expect(loaded.diagnostics.filter { $0.severity == .error }.count == 1000)
+  }
+
+  /// Text that fills the largest allowed file with what a parser might take long for.
+  @Test(arguments: [
+    "[", "{", "- ", "? ", "\"", "a: &a\n", "!", "%", "'", "|\n", "#", "a", "*a ", "((", "\t", "\n", ",",
+  ])
+  func largestFiles(unit: String) {
+    let count = (1 << 20) / unit.utf8.count
+    for file in ["a.yaml", "a.json"] {
+      let documents = ConfigDocuments(parsing: String(repeating: unit, count: count), file: file)
+      #expect(documents.diagnostics.count <= DiagnosticList.limit + 1)
+    }
+  }
+}

@@ -13,7 +13,7 @@ struct JSONReader {
     } catch {
       reader.diagnostics.append(error)
     }
-    return (trees, reader.diagnostics)
+    return (trees, reader.diagnostics.all)
   }
 
   private let text: [UInt8]
@@ -22,7 +22,7 @@ struct JSONReader {
   private var line: Int32 = 1
   private var column: Int32 = 1
   private var values = 0
-  private var diagnostics: [Diagnostic] = []
+  private var diagnostics = DiagnosticList()
 
   private init(text: [UInt8], file: String) {
     self.text = text

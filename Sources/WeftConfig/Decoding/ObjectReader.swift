@@ -33,8 +33,7 @@ public final class ObjectReader {
 
   /// What a reader and the readers of its parts found so far.
   final class Findings {
-    var diagnostics: [Diagnostic] = []
-    var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
+    var diagnostics = DiagnosticList()
   }
 
   /// Begins to read `node`. Throws when it is no mapping; null reads as an empty one.
@@ -60,7 +59,7 @@ public final class ObjectReader {
     let reader = try ObjectReader(node)
     let value = reader.capture { try body(reader) }
     try reader.finish()
-    guard let value else { throw ConfigError(reader.findings.diagnostics) }
+    guard let value else { throw ConfigError(reader.findings.diagnostics.all) }
     return value
   }
 
@@ -69,12 +68,12 @@ public final class ObjectReader {
   @discardableResult
   public func finish() throws(ConfigError) -> [Diagnostic] {
     reportUnknownFields()
-    if findings.hasErrors { throw ConfigError(findings.diagnostics) }
-    return findings.diagnostics
+    if findings.diagnostics.hasErrors { throw ConfigError(findings.diagnostics.all) }
+    return findings.diagnostics.all
   }
 
   /// Whether anything read so far, parts included, was wrong, so that values may be placeholders.
-  public var hasErrors: Bool { isMuted || findings.hasErrors }
+  public var hasErrors: Bool { isMuted || findings.diagnostics.hasErrors }
 
   // MARK: Presence
 
@@ -157,7 +156,7 @@ public final class ObjectReader {
     do {
       return try body()
     } catch let error as ConfigError {
-      if !isMuted { findings.diagnostics += error.diagnostics }
+      if !isMuted { findings.diagnostics.append(contentsOf: error.diagnostics) }
     } catch let error as Diagnostic {
       if !isMuted { findings.diagnostics.append(error) }
     } catch {
@@ -178,7 +177,9 @@ public final class ObjectReader {
     guard !takesRest, !isMuted else { return }
     takesRest = true
     for entry in entries where !asked.contains(entry.key) {
-      let advice = Suggestion.advice(for: entry.key, among: asked, listing: "known here are")
+      let advice =
+        findings.diagnostics.isFull
+        ? "" : Suggestion.advice(for: entry.key, among: asked, listing: "known here are")
       findings.diagnostics.append(
         Diagnostic(
           .error, at: entry.keyLocation, path: node.path.appending(entry.key),

@@ -110,10 +110,10 @@ struct YAMLEvents: ~Copyable {
   }
 
   private func hint(_ problem: String) -> String {
-    if problem.contains("cannot start any token") {
+    if problem.hasSuffix("cannot start any token") {
       return "; indent with spaces, not tabs, and quote values that begin with %, @ or `"
     }
-    if problem.contains("mapping values are not allowed") { return "; quote values that contain \": \"" }
+    if problem.hasPrefix("mapping values are not allowed") { return "; quote values that contain \": \"" }
     return ""
   }
 }

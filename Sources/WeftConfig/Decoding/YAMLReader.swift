@@ -14,7 +14,7 @@ struct YAMLReader: ~Copyable {
       } catch {
         reader.diagnostics.append(error)
       }
-      return (trees, reader.diagnostics)
+      return (trees, reader.diagnostics.all)
     }
   }
 
@@ -30,7 +30,7 @@ struct YAMLReader: ~Copyable {
   private var anchors: [String: Sized] = [:]
   private var values = 0
   private var aliasedValues = 0
-  private var diagnostics: [Diagnostic] = []
+  private var diagnostics = DiagnosticList()
 
   private init(events: consuming YAMLEvents, file: String) {
     self.events = events

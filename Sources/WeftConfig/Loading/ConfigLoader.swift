@@ -56,7 +56,7 @@ public enum ConfigLoader {
     decoder.finish()
     let references = ReferenceCheck(decoder.resources)
     return LoadedConfiguration(
-      resources: decoder.resources, diagnostics: problems + decoder.diagnostics + references.diagnostics,
+      resources: decoder.resources, diagnostics: problems + decoder.diagnostics.all + references.diagnostics.all,
       files: files, folders: folders)
   }
 }

@@ -2,7 +2,7 @@
 /// reported as a warning that names the condition; one that would leave a filter out is an error.
 struct ReferenceCheck {
   let resources: ResourceSet
-  private(set) var diagnostics: [Diagnostic] = []
+  private(set) var diagnostics = DiagnosticList(limit: 10_000)
 
   init(_ resources: ResourceSet) {
     self.resources = resources

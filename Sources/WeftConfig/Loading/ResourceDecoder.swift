@@ -1,7 +1,7 @@
 /// Turns documents into resources.
 struct ResourceDecoder {
   private(set) var resources = ResourceSet()
-  private(set) var diagnostics: [Diagnostic] = []
+  private(set) var diagnostics = DiagnosticList(limit: 10_000)
 
   private typealias Decode = @Sendable (inout ResourceDecoder, ObjectReader) -> Void
 
@@ -39,7 +39,7 @@ struct ResourceDecoder {
   ]
 
   mutating func add(_ documents: ConfigDocuments) {
-    diagnostics += documents.diagnostics
+    diagnostics.append(contentsOf: documents.diagnostics)
     for root in documents.roots { add(root) }
   }
 
@@ -48,6 +48,10 @@ struct ResourceDecoder {
   }
 
   private mutating func add(_ node: ConfigNode) {
+    guard !diagnostics.isFull else {
+      diagnostics.append(node.error("is not checked"))
+      return
+    }
     guard node.kind == .mapping else {
       diagnostics.append(node.error("expected a resource with apiVersion, kind and metadata, not \(node.shown)"))
       return
@@ -98,9 +102,9 @@ struct ResourceDecoder {
     let metadata = ResourceMetadata(reader.object("metadata"), isNamespaced: R.isNamespaced)
     let resource = R(reader, metadata: metadata)
     do {
-      diagnostics += try reader.finish()
+      diagnostics.append(contentsOf: try reader.finish())
     } catch {
-      diagnostics += error.diagnostics
+      diagnostics.append(contentsOf: error.diagnostics)
       resources.invalid.insert(ResourceIdentifier(R.kind, resource.name))
       return
     }

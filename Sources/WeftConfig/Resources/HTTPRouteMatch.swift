@@ -88,10 +88,15 @@ extension StringRule {
   /// A path for an exact or prefix match: in the one form to which requests' paths are normalised.
   static let matchablePath = StringRule { path in
     guard path.hasPrefix("/") else { return "\"\(path)\" must begin with \"/\"" }
-    for part in ["//", "/./", "/../", "%2f", "%2F", "#"] where path.contains(part) {
-      return "\"\(path)\" must not contain \"\(part)\""
+    let elements = path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    for (index, element) in elements.enumerated() {
+      let isLast = index == elements.count - 1
+      if element.isEmpty, !isLast { return "\"\(path)\" must not contain \"//\"" }
+      guard element.elementsEqual(".".utf8) || element.elementsEqual("..".utf8) else { continue }
+      let dots = String(Substring(element))
+      return isLast ? "\"\(path)\" must not end with \"/\(dots)\"" : "\"\(path)\" must not contain \"/\(dots)/\""
     }
-    for end in ["/.", "/.."] where path.hasSuffix(end) { return "\"\(path)\" must not end with \"\(end)\"" }
+    if let slash = PathSyntax.encodedSlash(in: path) { return "\"\(path)\" must not contain \"\(slash)\"" }
     return PathSyntax.isValid(path) ? nil : "\"\(path)\" has characters that a path cannot have; write them as %XX"
   }
 }
@@ -111,6 +116,17 @@ enum PathSyntax {
       }
     }
     return true
+  }
+
+  /// The first `%2f` or `%2F`.
+  static func encodedSlash(in path: String) -> Substring? {
+    var rest = path[...]
+    while let percent = rest.utf8.firstIndex(of: UInt8(ascii: "%")) {
+      let triplet = rest[percent...].prefix(3)
+      if triplet == "%2f" || triplet == "%2F" { return triplet }
+      rest = rest[percent...].dropFirst()
+    }
+    return nil
   }
 
   private static func isHexDigit(_ byte: UInt8) -> Bool { Character(Unicode.Scalar(byte)).isHexDigit }

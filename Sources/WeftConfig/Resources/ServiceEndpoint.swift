@@ -89,6 +89,6 @@ extension DNSName {
   /// A name to resolve: like a subdomain, with underscores and a closing dot allowed, and no mistaken address.
   static func isHost(_ text: String) -> Bool {
     let name = text.hasSuffix(".") ? String(text.dropLast()) : text
-    return isSubdomain(name.replacing("_", with: "x")) && !looksLikeIPv4(name)
+    return isSubdomain(String(name.map { $0 == "_" ? "x" : $0 })) && !looksLikeIPv4(name)
   }
 }
