@@ -47,7 +47,7 @@ struct ResourceDecoder {
     resources.indexSlices()
   }
 
-  private mutating func add(_ node: ConfigNode) {
+  mutating func add(_ node: ConfigNode) {
     guard !diagnostics.isFull else {
       diagnostics.append(node.error("is not checked"))
       return

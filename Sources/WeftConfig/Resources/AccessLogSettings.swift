@@ -9,20 +9,13 @@ public struct AccessLogSettings: Sendable, Hashable {
     case file(String)
   }
 
-  /// One field of a JSON log line.
-  public struct Field: Sendable, Hashable {
-    public let name: String
-    /// A template such as `%RESPONSE_CODE%`.
-    public let template: String
-    public let origin: Origin
-  }
-
   public let destination: Destination
   public let format: Format
   /// One line of a text log, with command operators such as `%RESPONSE_CODE%`; nil: the default format.
   public let template: String?
-  /// The fields of a JSON log, in order; empty: the default ones.
-  public let fields: [Field]
+  /// The members of a JSON log, in order: a mapping of templates, which may nest in mappings and lists; nil: the
+  /// default ones.
+  public let fields: ConfigNode?
   /// Status codes that are logged; empty: all.
   public let statuses: [ClosedRange<Int>]
   /// Requests that took less are not logged.
@@ -39,8 +32,10 @@ public struct AccessLogSettings: Sendable, Hashable {
     }
     format = reader.enumeration("format", default: .text)
     template = reader.optionalString("template", .length(1...8192))
-    fields = reader.map("fields") { name, node in
-      Field(name: name, template: try node.string(.length(1...8192)), origin: Origin(node))
+    fields = reader.optional("fields") { node in
+      guard node.kind == .mapping else { throw node.error("expected an object with fields, not \(node.shown)") }
+      try AccessLogSettings.checkTemplates(node)
+      return node
     }
     let filter = reader.optionalObject("filter")
     statuses = filter?.list("status", count: 0...64, AccessLogSettings.statuses) ?? []
@@ -50,6 +45,15 @@ public struct AccessLogSettings: Sendable, Hashable {
     }
     if format == .json, reader.has("template") {
       reader.error("template", "belongs to \"format: text\"; a JSON log has fields")
+    }
+  }
+
+  /// Everything within the fields of a JSON log is a template in the end.
+  private static func checkTemplates(_ node: ConfigNode) throws {
+    switch node.kind {
+    case .mapping: for entry in node.entries { try checkTemplates(entry.value) }
+    case .sequence: for item in node.items { try checkTemplates(item) }
+    case .null, .bool, .integer, .float, .string: _ = try node.string(.length(1...8192))
     }
   }
 

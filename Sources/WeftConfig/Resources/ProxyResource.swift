@@ -54,19 +54,12 @@ public struct ProxyResource: Resource {
     public var serverHeader = "weft"
   }
 
-  public struct Metrics: Sendable, Hashable {
-    public var enabled = true
-    /// Upper bounds of the latency histograms' buckets, rising; empty: the built-in ones.
-    public var latencyBuckets: [ConfigDuration] = []
-  }
-
   public let metadata: ResourceMetadata
   public let origin: Origin
   public var timeouts = Timeouts()
   public var limits = Limits()
   public var forwarding = Forwarding()
   public var accessLog: [AccessLogSettings] = []
-  public var metrics = Metrics()
 
   public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
     self.metadata = metadata
@@ -76,7 +69,6 @@ public struct ProxyResource: Resource {
     if let reader = spec.optionalObject("limits") { limits.read(reader) }
     if let reader = spec.optionalObject("forwarding") { forwarding.read(reader) }
     accessLog = spec.objects("accessLog", count: Bounds.accessLogs, AccessLogSettings.init)
-    if let reader = spec.optionalObject("metrics") { metrics.read(reader) }
   }
 }
 
@@ -113,18 +105,6 @@ extension ProxyResource.Forwarding {
     serverHeader = reader.string("serverHeader", .length(0...128), .headerValue, default: serverHeader)
     if trustedHops > 0, !trustedProxies.isEmpty {
       reader.error("trustedHops", "cannot stand together with \"trustedProxies\"; keep one of them")
-    }
-  }
-}
-
-extension ProxyResource.Metrics {
-  fileprivate mutating func read(_ reader: ObjectReader) {
-    enabled = reader.bool("enabled", default: enabled)
-    latencyBuckets = reader.list("latencyBuckets", count: 0...64) {
-      try $0.duration(in: .milliseconds(1)...(.seconds(3600)))
-    }
-    if zip(latencyBuckets, latencyBuckets.dropFirst()).contains(where: { $0 >= $1 }) {
-      reader.error("latencyBuckets", "must rise from one to the next")
     }
   }
 }
