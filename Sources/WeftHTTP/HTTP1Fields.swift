@@ -119,7 +119,8 @@ extension HTTP1Parser {
       if !isRequest { return nil }
       if !value.equalsIgnoringCase(Bytes("100-continue")) { return .expectationFailed }
       found.marks.insert(.expectsContinue)
-    default: flags.insert(.removed)
+    case .keepAlive, .proxyConnection: flags.insert(.removed)
+    default: break
     }
     return nil
   }
@@ -163,6 +164,10 @@ extension KnownHeader {
   /// Whether the parser must look at the value, or remove the field.
   @inline(__always)
   var steersTheParser: Bool {
-    rawValue >= KnownHeader.host.rawValue && rawValue <= KnownHeader.expect.rawValue && self != .trailer
+    switch self {
+    case .host, .connection, .contentLength, .transferEncoding, .keepAlive, .proxyConnection, .te, .upgrade, .expect:
+      true
+    default: false
+    }
   }
 }
