@@ -207,6 +207,8 @@ public struct Exchange {
   public var routeMetadata: RouteMetadata? { state.pointee.routeMetadata }
   /// Bytes of the path that the route's PathPrefix matched; 0 for another kind of match.
   public var matchedPrefixLength: Int { state.pointee.matchedPrefixLength }
+  /// Whether the client came over TLS.
+  public var isTLS: Bool { state.pointee.isTLS }
   /// `http` or `https`, as the client came.
   public var scheme: Bytes { state.pointee.isTLS ? Bytes("https") : Bytes("http") }
   /// When the request's head was complete: nanoseconds since 1970.

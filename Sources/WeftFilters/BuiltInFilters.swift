@@ -1,0 +1,13 @@
+import WeftFilter
+
+/// The filters that every build of Weft has.
+public enum BuiltInFilters {
+  public static func register(into registry: inout FilterRegistry) {
+    registry.register(HeaderModifier.self)
+    registry.register(Mirror.self)
+    registry.register(Redirect.self)
+    registry.register(Respond.self)
+    registry.register(URLRewrite.self)
+    registry.routeFilter = RouteFilters.make
+  }
+}
