@@ -44,9 +44,19 @@ struct AccessLogs {
     switch setting.format {
     case .text: try AccessLogFormat(text: setting.template ?? AccessLogFormat.defaultText)
     case .json:
-      setting.fields.isEmpty
-        ? try AccessLogFormat(json: AccessLogFormat.defaultJSON)
-        : try AccessLogFormat(json: setting.fields.map { ($0.name, .text($0.template)) })
+      if let fields = setting.fields { try AccessLogFormat(json: members(fields)) } else { try AccessLogFormat() }
+    }
+  }
+
+  private static func members(_ fields: ConfigNode) -> [(String, AccessLogFormat.Value)] {
+    fields.entries.map { ($0.key, value($0.value)) }
+  }
+
+  private static func value(_ node: ConfigNode) -> AccessLogFormat.Value {
+    switch node.kind {
+    case .mapping: .object(members(node))
+    case .sequence: .list(node.items.map(value))
+    default: .text(node.stringValue ?? "")
     }
   }
 
