@@ -11,11 +11,12 @@ public struct WorkerClock: Sendable {
 }
 
 /// A fast generator of random numbers (xoshiro256**), one per worker. Not for secrets.
+@frozen
 public struct WorkerRandom: RandomNumberGenerator, Sendable {
-  private var s0: UInt64
-  private var s1: UInt64
-  private var s2: UInt64
-  private var s3: UInt64
+  @usableFromInline var s0: UInt64
+  @usableFromInline var s1: UInt64
+  @usableFromInline var s2: UInt64
+  @usableFromInline var s3: UInt64
 
   public init() {
     var system = SystemRandomNumberGenerator()
@@ -25,6 +26,7 @@ public struct WorkerRandom: RandomNumberGenerator, Sendable {
     s3 = system.next() | 1
   }
 
+  @inlinable
   public mutating func next() -> UInt64 {
     let product = s1 &* 5
     let result = ((product &<< 7) | (product &>> 57)) &* 9
@@ -39,11 +41,13 @@ public struct WorkerRandom: RandomNumberGenerator, Sendable {
   }
 
   /// A number in `0..<bound` without division; its bias is below 2^-32 for bounds below 2^32.
+  @inlinable
   public mutating func below(_ bound: UInt32) -> UInt32 {
     UInt32(truncatingIfNeeded: (UInt64(UInt32(truncatingIfNeeded: next() &>> 32)) &* UInt64(bound)) &>> 32)
   }
 
   /// True in `numerator` of `denominator` cases.
+  @inlinable
   public mutating func chance(_ numerator: UInt32, of denominator: UInt32) -> Bool {
     denominator > 0 && below(denominator) < numerator
   }

@@ -15,7 +15,7 @@ open class WorkerContext {
   public let clock: UnsafeMutablePointer<WorkerClock>
   /// Where this worker counts.
   public let metrics: MetricsShard
-  public var random = WorkerRandom()
+  @usableFromInline let randomState: UnsafeMutablePointer<WorkerRandom>
   public let logger: Logger
 
   public init(index: Int, count: Int, metrics: MetricsShard, logger: Logger) {
@@ -25,9 +25,20 @@ open class WorkerContext {
     self.logger = logger
     clock = .allocate(capacity: 1)
     clock.initialize(to: WorkerClock())
+    randomState = .allocate(capacity: 1)
+    randomState.initialize(to: WorkerRandom())
   }
 
-  deinit { clock.deallocate() }
+  deinit {
+    clock.deallocate()
+    randomState.deallocate()
+  }
+
+  /// Random numbers, not for secrets.
+  @inlinable public final var random: WorkerRandom {
+    _read { yield randomState.pointee }
+    _modify { yield &randomState.pointee }
+  }
 
   /// Monotonic nanoseconds.
   @inlinable public final var now: UInt64 { clock.pointee.now }

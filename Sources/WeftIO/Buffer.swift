@@ -47,22 +47,33 @@ public final class BufferPool {
   public let bufferSize: Int
   @usableFromInline let free: UnsafeMutablePointer<MutableBytePointer>
   @usableFromInline let keep: Int
-  @usableFromInline var freeCount = 0
+  // Behind a pointer, for a stored property would be checked for exclusive access at each use from another module.
+  @usableFromInline let counts: UnsafeMutablePointer<Counts>
   @usableFromInline let nowhere = MutableBytePointer.allocate(capacity: 1)
   /// Buffers lent at present.
-  @inlinable public var lent: Int { lentCount }
-  @usableFromInline var lentCount = 0
+  @inlinable public var lent: Int { counts.pointee.lent }
+
+  @frozen
+  @usableFromInline
+  struct Counts {
+    @usableFromInline var free = 0
+    @usableFromInline var lent = 0
+    @usableFromInline init() {}
+  }
 
   /// - Parameter keep: how many returned buffers to hold ready; what comes back beyond that is freed.
   public init(bufferSize: Int, keep: Int) {
     self.bufferSize = bufferSize
     self.keep = keep
     free = .allocate(capacity: max(keep, 1))
+    counts = .allocate(capacity: 1)
+    counts.initialize(to: Counts())
   }
 
   deinit {
-    for i in 0..<freeCount { free[i].deallocate() }
+    for i in 0..<counts.pointee.free { free[i].deallocate() }
     free.deallocate()
+    counts.deallocate()
     nowhere.deallocate()
   }
 
@@ -73,10 +84,10 @@ public final class BufferPool {
   @inlinable @inline(__always)
   public func attach(_ b: inout Buffer) {
     if b.isAttached { return }
-    lentCount &+= 1
-    if freeCount > 0 {
-      freeCount &-= 1
-      b.base = free[freeCount]
+    counts.pointee.lent &+= 1
+    if counts.pointee.free > 0 {
+      counts.pointee.free &-= 1
+      b.base = free[counts.pointee.free]
     } else {
       b.base = .allocate(capacity: bufferSize)
     }
@@ -89,10 +100,10 @@ public final class BufferPool {
   @inlinable @inline(__always)
   public func detach(_ b: inout Buffer) {
     if !b.isAttached { return }
-    lentCount &-= 1
-    if freeCount < keep {
-      free[freeCount] = b.base
-      freeCount &+= 1
+    counts.pointee.lent &-= 1
+    if counts.pointee.free < keep {
+      free[counts.pointee.free] = b.base
+      counts.pointee.free &+= 1
     } else {
       b.base.deallocate()
     }

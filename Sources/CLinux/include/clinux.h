@@ -47,4 +47,28 @@ static const uint8_t cl_token_table[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 static inline int cl_is_token(uint8_t c) { return cl_token_table[c]; }
 
+// Two hexadecimal digits for each byte, for identifiers.
+static const char cl_hex_table[513] =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f303132333435363738"
+    "393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f7071"
+    "72737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aa"
+    "abacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3"
+    "e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
+// Writes the random UUID (RFC 9562, version 4) of 128 random bits: 36 characters, no terminator.
+static inline void cl_write_uuid(uint8_t *to, uint64_t high, uint64_t low) {
+  high = (high & 0xffffffffffff0fffull) | 0x4000;
+  low = (low & 0x3fffffffffffffffull) | 0x8000000000000000ull;
+  uint8_t *p = to;
+  for (int i = 0; i < 8; i++) {
+    __builtin_memcpy(p, cl_hex_table + 2 * ((high >> (56 - 8 * i)) & 0xff), 2);
+    p += 2;
+    if (i == 3 || i == 5 || i == 7) *p++ = '-';
+  }
+  for (int i = 0; i < 8; i++) {
+    __builtin_memcpy(p, cl_hex_table + 2 * ((low >> (56 - 8 * i)) & 0xff), 2);
+    p += 2;
+    if (i == 1) *p++ = '-';
+  }
+}
+
 #endif

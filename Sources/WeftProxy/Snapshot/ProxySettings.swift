@@ -36,11 +36,13 @@ struct ForwardingSettings: Sendable {
   /// Proxies in front whose X-Forwarded-* are believed, counted from the right.
   var trustedHops = 0
   /// Peers whose X-Forwarded-* are believed.
-  var trustedProxies: [CIDR] = []
+  var trustedProxies: [CIDR] = [] { didSet { hasTrustedProxies = !trustedProxies.isEmpty } }
+  private(set) var hasTrustedProxies = false
   /// keep: a client's id is passed on and a missing one made; generate: always a new one.
   var requestID = RequestID.keep
   /// The name in `Via`; empty: no `Via`.
-  var via = ""
+  var via = "" { didSet { writesVia = !via.isEmpty } }
+  private(set) var writesVia = false
 }
 
 extension ProxySettings {
@@ -80,6 +82,8 @@ extension ForwardingSettings {
     forwarded = f.forwarded
     trustedHops = f.trustedHops
     trustedProxies = f.trustedProxies.compactMap { CIDR($0) }
+    hasTrustedProxies = !trustedProxies.isEmpty
     via = f.via
+    writesVia = !via.isEmpty
   }
 }

@@ -54,10 +54,24 @@ struct ClientConnection: ~Copyable {
   var listener: ListenerRef?
   var peer = SocketAddress()
   var local = SocketAddress()
+  /// The peer's address as text, for X-Forwarded-For; made once a connection.
+  private let text = MutableBytePointer.allocate(capacity: IPAddress.maximumTextLength)
+  private var textLength = 0
 
   init(slot: Int, pool: BufferPool) {
     self.slot = slot
     input = pool.none
+  }
+
+  deinit { text.deallocate() }
+
+  @inline(__always) var peerText: Bytes { Bytes(BytePointer(text), textLength) }
+
+  mutating func setPeer(_ address: SocketAddress) {
+    peer = address
+    var w = ByteWriter(text, IPAddress.maximumTextLength)
+    if address.ip == nil { w.append("unknown") } else { address.appendIP(to: &w) }
+    textLength = w.count
   }
 
   @inline(__always) var token: Token { Token(kind: Owner.client, slot: slot, generation: generation) }

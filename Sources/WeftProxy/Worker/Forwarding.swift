@@ -1,3 +1,4 @@
+import CLinux
 import WeftFilter
 import WeftHTTP
 import WeftIO
@@ -10,10 +11,11 @@ extension Worker {
   @inline(__always)
   func addForwardingFields(_ x: ExchangeRef, _ c: ClientRef) {
     let s = x.pointee.state
-    let f = settings.forwarding
-    let isTrusted = f.trustedHops > 0 || (!f.trustedProxies.isEmpty && f.trusts(c.pointee.peer))
-    if isTrusted { s.pointee.clientAddress = originalClient(s, c.pointee.peer, f) }
-    addForwardedFor(s, c, f)
+    let isTrusted =
+      settings.forwarding.trustedHops > 0
+      || (settings.forwarding.hasTrustedProxies && settings.forwarding.trusts(c.pointee.peer))
+    if isTrusted { s.pointee.clientAddress = originalClient(s, c.pointee.peer, settings.forwarding) }
+    addForwardedFor(s, c)
     if !isTrusted || s.pointee.request.headers.find(.xForwardedProto) == nil {
       s.pointee.request.headers.remove(.xForwardedProto)
       s.pointee.request.headers.add(Names.xForwardedProto, s.pointee.isTLS ? Bytes("https") : Bytes("http"))
@@ -22,29 +24,26 @@ extension Worker {
       s.pointee.request.headers.remove(.xForwardedHost)
       if let host = s.pointee.request.headers.value(.host) { s.pointee.request.headers.add(Names.xForwardedHost, host) }
     }
-    if f.forwarded { addForwarded(s, c, isTrusted) }
-    addRequestID(s, f)
-    if !f.via.isEmpty { addVia(s, f.via) }
+    if settings.forwarding.forwarded { addForwarded(s, c, isTrusted) }
+    addRequestID(s)
+    if settings.forwarding.writesVia { addVia(s, settings.forwarding.via) }
   }
 
-  private func addForwardedFor(
-    _ s: UnsafeMutablePointer<ExchangeState>, _ c: ClientRef, _ f: ForwardingSettings
-  ) {
-    if f.forwardedFor == .off { return }
-    var w = ByteWriter(scratch, Self.forwardedLimit + 64)
-    if f.forwardedFor == .append, s.pointee.request.headers.find(.xForwardedFor) != nil {
+  private func addForwardedFor(_ s: UnsafeMutablePointer<ExchangeState>, _ c: ClientRef) {
+    let mode = settings.forwarding.forwardedFor
+    if mode == .off { return }
+    if s.pointee.request.headers.find(.xForwardedFor) == nil {
+      s.pointee.request.headers.add(Names.xForwardedFor, c.pointee.peerText)
+      return
+    }
+    var w = ByteWriter(scratch, Self.forwardedLimit + 128)
+    if mode == .append {
       let n = s.pointee.request.headers.joined(Names.xForwardedFor, into: &w)
-      if w.overflow || w.count > Self.forwardedLimit { w = ByteWriter(scratch, Self.forwardedLimit + 64) }
+      if w.overflow || w.count > Self.forwardedLimit { w = ByteWriter(scratch, Self.forwardedLimit + 128) }
       if n > 0 && w.count > 0 { w.append(", ") }
-      s.pointee.request.headers.remove(.xForwardedFor)
-    } else if f.forwardedFor == .replace {
-      s.pointee.request.headers.remove(.xForwardedFor)
     }
-    if c.pointee.peer.ip == nil {
-      w.append("unknown")
-    } else {
-      c.pointee.peer.appendIP(to: &w)
-    }
+    s.pointee.request.headers.remove(.xForwardedFor)
+    w.append(c.pointee.peerText)
     s.pointee.request.headers.add(Names.xForwardedFor, w.bytes)
   }
 
@@ -70,27 +69,14 @@ extension Worker {
   private func containsQuote(_ b: Bytes) -> Bool { b.firstIndex(of: 0x22) != nil || b.firstIndex(of: 0x5c) != nil }
 
   /// A random UUID (RFC 9562, version 4) for a request that came without an id.
-  private func addRequestID(_ s: UnsafeMutablePointer<ExchangeState>, _ f: ForwardingSettings) {
-    switch f.requestID {
+  private func addRequestID(_ s: UnsafeMutablePointer<ExchangeState>) {
+    switch settings.forwarding.requestID {
     case .off: return
     case .keep: if s.pointee.request.headers.find(.xRequestID) != nil { return }
     case .generate: s.pointee.request.headers.remove(.xRequestID)
     }
-    let high = context.random.next() & 0xffff_ffff_ffff_0fff | 0x4000
-    let low = context.random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
-    var i = 0
-    var nibble = 0
-    while i < 36 {
-      if i == 8 || i == 13 || i == 18 || i == 23 {
-        scratch[i] = 0x2d
-      } else {
-        let word = nibble < 16 ? high : low
-        let digit = UInt8(truncatingIfNeeded: word &>> UInt64(60 &- 4 &* (nibble & 15))) & 15
-        scratch[i] = digit < 10 ? digit &+ 0x30 : digit &+ 0x57
-        nibble &+= 1
-      }
-      i &+= 1
-    }
+    let high = context.random.next()
+    cl_write_uuid(scratch, high, context.random.next())
     s.pointee.request.headers.add(Names.xRequestID, Bytes(BytePointer(scratch), 36))
   }
 

@@ -61,7 +61,7 @@ extension Worker {
     c.pointee.isParsing = false
     c.pointee.requests = 0
     c.pointee.lingered = 0
-    c.pointee.peer = peer
+    c.pointee.setPeer(peer)
     c.pointee.local = SocketAddress()
     c.pointee.listener = l
     c.pointee.timer.token = c.pointee.token.raw
