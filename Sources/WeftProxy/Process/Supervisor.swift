@@ -69,6 +69,8 @@ final class Supervisor {
       log.critical("cannot start: \(error)")
       return 1
     }
+    // Before reading, so that a change meanwhile is not missed.
+    if options.watchesFiles, case .paths(let paths) = options.source { watch(paths) }
     let first = load()
     guard let snapshot = first.snapshot else {
       for diagnostic in first.diagnostics { log.error("\(diagnostic)") }
@@ -196,7 +198,8 @@ final class Supervisor {
         made.onChange = { [unowned self] _ in reload(reason: "files changed") }
         watcher = made
       }
-      try watcher?.watch(paths)
+      watcher?.watch(paths)
+      if let problem = watcher?.problem { log.warning("\(problem)") }
     } catch {
       log.warning("cannot watch the configuration for changes: \(error); send SIGHUP to reload")
     }
