@@ -1,0 +1,54 @@
+# Weft. `make demo` sets up and runs the main job; `make test` sets up and passes the tests.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+SWIFT ?= swift
+# Whole-program optimisation across modules, and one file to copy to a machine without a Swift toolchain.
+RELEASE_FLAGS ?= -c release -static-stdlib -Xswiftc -cross-module-optimization
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 600
+
+.PHONY: help deps build demo test bench fuzz asan tsan format lint install clean
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## Install the Debian packages that building and testing need
+	@scripts/deps.sh
+
+build: deps ## Build the release binary, .build/release/weft
+	$(SWIFT) build $(RELEASE_FLAGS) --product weft
+
+demo: build ## Start backends and a proxy, send traffic, edit a filter while it flows
+	@scripts/demo.sh
+
+test: deps ## Build and run all tests
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --parallel
+
+bench: build ## Compare with nginx, HAProxy, nginx's Lua module and Envoy
+	@scripts/deps.sh bench
+	@Benchmarks/run.py
+
+fuzz: deps ## Fuzz the HTTP/1 codec for FUZZ_SECONDS (600)
+	@Tests/Fuzz/run $(FUZZ_SECONDS)
+
+asan: deps ## Run the end-to-end tests against a binary under AddressSanitizer
+	@scripts/sanitized.sh address
+
+tsan: deps ## Run the end-to-end tests against a binary under ThreadSanitizer
+	@scripts/sanitized.sh thread
+
+format: ## Format the sources
+	$(SWIFT) format -i -r --parallel Package.swift Sources Tests examples
+
+lint: ## Check the format, as CI does
+	$(SWIFT) format lint -r --strict --parallel Package.swift Sources Tests examples
+
+install: build ## Install the binary and the shipped filters below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/weft
+	install -m 755 .build/release/weft $(DESTDIR)$(PREFIX)/bin/weft
+	cp -R filters $(DESTDIR)$(PREFIX)/share/weft/
+
+clean: ## Remove what was built
+	rm -rf .build .build-*
