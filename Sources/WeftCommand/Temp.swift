@@ -1,4 +1,4 @@
 import WeftFilter
 
-enum BuiltInFilters { static func register(into r: inout FilterRegistry) {} }
-enum LuaFilters { static func register(into r: inout FilterRegistry) {} }
+/// Stands in until the Lua host lands.
+enum LuaFilters { static func register(into registry: inout FilterRegistry) {} }
