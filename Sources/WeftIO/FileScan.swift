@@ -24,10 +24,13 @@ struct FileScan {
   /// A number for each root that differs when anything about it does: which files there are, their identity, size,
   /// times and permissions.
   private(set) var fingerprints: [UInt64] = []
+  /// The latest change of anything about a root, in milliseconds since 1970; 0 when nothing is there.
+  private(set) var latest: [UInt64] = []
   private(set) var isTruncated = false
   private var entries = 0
 
   init(_ roots: [String]) {
+    latest = Array(repeating: 0, count: roots.count)
     for (i, path) in roots.enumerated() { fingerprints.append(look(path, root: i)) }
   }
 
@@ -46,6 +49,7 @@ struct FileScan {
       walk(real, relative: "", depth: 0, root: root, info, &visited, &print)
     } else {
       print &+= info.hash("")
+      latest[root] = max(latest[root], info.changed)
     }
     return print
   }
@@ -56,6 +60,7 @@ struct FileScan {
   ) {
     if depth >= FileScan.depthLimit || !visited.insert(info.identity).inserted { return }
     interests[folder, default: Interest()].all.insert(root)
+    latest[root] = max(latest[root], info.changed)
     guard let handle = opendir(folder) else { return }
     defer { closedir(handle) }
     while let entry = readdir(handle) {
@@ -86,6 +91,7 @@ struct FileScan {
         walk(real, relative: inner, depth: depth + 1, root: root, status, &visited, &print)
       } else {
         print &+= status.hash(inner)
+        latest[root] = max(latest[root], status.changed)
       }
     }
   }
@@ -175,6 +181,10 @@ private struct FileStatus {
   init(_ info: stat) { self.info = info }
 
   var isFolder: Bool { info.st_mode & S_IFMT == S_IFDIR }
+  /// Milliseconds since 1970.
+  var changed: UInt64 {
+    UInt64(max(info.st_ctim.tv_sec, 0)) &* 1_000 &+ UInt64(max(info.st_ctim.tv_nsec, 0)) / 1_000_000
+  }
   var identity: FileIdentity { FileIdentity(device: UInt64(info.st_dev), inode: UInt64(info.st_ino)) }
 
   func hash(_ path: String) -> UInt64 {

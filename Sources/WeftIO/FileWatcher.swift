@@ -43,7 +43,9 @@ public final class FileWatcher: LoopSource {
 
   /// Watches these paths and no others. What is there now is the state from which changes are told, except for paths
   /// that were watched already: a change since the last call of `onChange` is still told.
-  public func watch(_ paths: [String]) {
+  /// - Parameter since: when the caller began to read the files, in milliseconds since 1970: what changed after that is
+  ///   told, too. Files changed just before may be told once in vain, because the kernel's clock for them is coarse.
+  public func watch(_ paths: [String], since: UInt64 = .max) {
     let known = Dictionary(zip(roots, fingerprints)) { first, _ in first }
     let wereWritten = Set(written.compactMap { roots.indices.contains($0) ? roots[$0] : nil })
     var seen: Set<String> = []
@@ -51,9 +53,15 @@ public final class FileWatcher: LoopSource {
     written = Set(roots.indices.filter { wereWritten.contains(roots[$0]) })
     let now = MonotonicTime.milliseconds()
     let current = scan(now: now)
-    fingerprints = zip(roots, current).map { known[$0] ?? $1 }
-    if fingerprints != current { note(now) }
+    fingerprints = zip(roots, current.fingerprints).map { known[$0] ?? $1 }
+    for i in roots.indices where known[roots[i]] == nil && current.latest[i] &+ Self.clockTick >= since {
+      written.insert(i)
+    }
+    if fingerprints != current.fingerprints || !written.isEmpty { note(now) }
   }
+
+  /// How far a file's times may lag behind the clock, in milliseconds.
+  private static let clockTick: UInt64 = 10
 
   // MARK: LoopSource
 
@@ -70,7 +78,7 @@ public final class FileWatcher: LoopSource {
     written.formUnion(news.isOverflow ? Set(roots.indices) : news.written)
     guard let deadline = nextDeadline(now: now), deadline <= now else { return }
     burst = nil
-    let current = scan(now: now)
+    let current = scan(now: now).fingerprints
     let changed = roots.indices.filter { fingerprints[$0] != current[$0] || written.contains($0) }.map { roots[$0] }
     fingerprints = current
     written = []
@@ -80,7 +88,7 @@ public final class FileWatcher: LoopSource {
   private func note(_ now: UInt64) { burst = (burst?.first ?? now, now) }
 
   /// Looks at everything, and sees to it that whatever changes after the look will be told.
-  private func scan(now: UInt64) -> [UInt64] {
+  private func scan(now: UInt64) -> FileScan {
     var scan = FileScan(roots)
     var (hasNew, error) = watches.set(scan.interests)
     // What happened in a folder between the look and the watch would be lost: look again. Where folders come and go
@@ -91,7 +99,7 @@ public final class FileWatcher: LoopSource {
     }
     nextPoll = error == 0 ? nil : now &+ pollInterval
     problem = describe(error, isTruncated: scan.isTruncated)
-    return scan.fingerprints
+    return scan
   }
 
   private func describe(_ error: Int32, isTruncated: Bool) -> String? {

@@ -267,6 +267,20 @@ struct FileWatcherTests {
     #expect(observer.watcher.nextDeadline(now: 0) == nil)
   }
 
+  @Test func whatChangedWhileItWasReadIsTold() throws {
+    let folder = TemporaryFolder()
+    folder.write("a", "1")
+    var info = stat()
+    #expect(stat(folder.at("a"), &info) == 0)
+    let written = UInt64(info.st_ctim.tv_sec) * 1_000 + UInt64(info.st_ctim.tv_nsec) / 1_000_000
+    let observer = try Observer([])
+    observer.watcher.watch([folder.at("a")], since: written + 1_000)
+    #expect(observer.watcher.nextDeadline(now: 0) == nil, "it was written long before it was read")
+    observer.watcher.watch([])
+    observer.watcher.watch([folder.at("a"), folder.at("b")], since: written)
+    #expect(observer.next() == [folder.at("a")])
+  }
+
   @Test func pathsRelativeToTheWorkingFolder() throws {
     let name = "weft-watch-\(getpid())"
     defer { unlink(name) }
