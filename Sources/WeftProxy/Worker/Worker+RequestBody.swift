@@ -29,7 +29,8 @@ extension Worker {
       budget &-= 1
       if budget == 0 { return deferred.append(.pumpRequest(x.pointee.reference)) }
       // The buffer is about to be filled anew: the head that lies in it must move out.
-      x.pointee.state.pointee.request.headers.keepWire(length: x.pointee.state.pointee.request.wireLength)
+      let s = x.pointee.state
+      s.pointee.request.headers.keepWire(length: s.pointee.request.wireLength)
       pool.attach(&c.pointee.input)
       c.pointee.input.rewindIfEmpty()
       switch fill(c) {

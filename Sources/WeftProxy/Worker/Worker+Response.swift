@@ -40,7 +40,8 @@ extension Worker {
     if u.pointee.input.isEmpty {
       if x.pointee.responseStarted {
         // The buffer is about to be filled anew: the head that lies in it must move out.
-        x.pointee.state.pointee.response.headers.keepWire(length: x.pointee.state.pointee.response.wireLength)
+        let s = x.pointee.state
+        s.pointee.response.headers.keepWire(length: s.pointee.response.wireLength)
       }
       u.pointee.input.rewindIfEmpty()
     }
