@@ -65,10 +65,6 @@ import Testing
                 responseHeaderModifier: {remove: [server]}
             timeouts: {request: 10s, backendRequest: 2s}
             retry: {attempts: 3, backoff: 100ms, codes: [500, 503]}
-            sessionPersistence:
-              absoluteTimeout: 1h
-              type: Cookie
-              cookie: {name: session, path: /a, lifetimeType: Permanent}
           - matches: [{path: {value: /old}}]
             filters:
             - type: RequestRedirect
@@ -111,7 +107,6 @@ import Testing
     #expect(rule.backendRefs[0].weight == 3 && rule.backendRefs[0].filters.map(\.type) == [.responseHeaderModifier])
     #expect(rule.timeouts.request == .seconds(10) && rule.timeouts.backendRequest == .seconds(2))
     #expect(rule.retry?.attempts == 3 && rule.retry?.codes == [500, 503])
-    #expect(rule.sessionPersistence?.name == "session" && rule.sessionPersistence?.cookieLifetime == .permanent)
   }
 
   @Test(arguments: [
@@ -324,6 +319,19 @@ import Testing
     #expect(diagnostics(route(yaml)).first == "a.yaml:\(message)")
   }
 
+  @Test func sessionPersistenceIsReadAndAnnounced() throws {
+    let loaded = ConfigLoader.load(
+      text: rule(
+        """
+          - sessionPersistence:
+              absoluteTimeout: 1h
+              cookie: {name: session, path: /a, lifetimeType: Permanent}
+        """))
+    let session = try #require(loaded.resources.httpRoutes.all.first?.rules.first?.sessionPersistence)
+    #expect(session.name == "session" && session.cookieLifetime == .permanent && session.cookiePath == "/a")
+    #expect(loaded.diagnostics.map(\.severity) == [.warning])
+  }
+
   @Test func timeoutOfZeroSwitchesOff() throws {
     let set = resources(rule("  - timeouts: {request: 0s, backendRequest: 2s}"))
     #expect(set.httpRoutes.all.first?.rules.first?.timeouts.request?.isZero == true)
@@ -336,5 +344,6 @@ import Testing
     #expect(one == moved)
     #expect(one.httpRoutes.all[0].hashValue == moved.httpRoutes.all[0].hashValue)
     #expect(one != other)
+    #expect("\(one.httpRoutes.all[0].rules)" == "\(moved.httpRoutes.all[0].rules)")
   }
 }

@@ -64,10 +64,12 @@ struct ReferenceCheck {
     switch resources.resolve(reference, from: HTTPRoute.kind, in: route.metadata.namespace) {
     case .weftService: break
     case .service(let service, _):
-      if service.type != .externalName, resources.endpointSlices(of: service.name).isEmpty {
+      if service.type != .externalName, resources.endpointSlices(of: service.name).isEmpty,
+        !AddressSyntax.isIP(service.clusterIP ?? "")
+      {
         diagnostics.append(
           reference.origin.warning(
-            "Service \(service.name) has no EndpointSlice; requests for it are answered with 503"))
+            "Service \(service.name) has no EndpointSlice and no clusterIP; requests for it are answered with 503"))
       }
     case .unresolved(let reason, let message):
       guard !exists(reference.kind, reference.name) else { return }
