@@ -18,9 +18,12 @@ struct ListenerPorts {
   private(set) var diagnostics: [Diagnostic] = []
 
   init(_ resources: ResourceSet, _ previous: [ListenerSpec]) {
+    // Reported when the configuration was loaded.
+    let conflicted = resources.conflictedListeners
     for gateway in resources.gateways.all {
       let ips = gateway.addresses.compactMap { IPAddress($0.value) }
       for listener in gateway.listeners {
+        if conflicted[ListenerName(gateway: gateway.name, listener: listener.name)] != nil { continue }
         guard listener.protocol == .http else {
           diagnostics.append(
             listener.origin.warning(
