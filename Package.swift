@@ -31,7 +31,7 @@ let package = Package(
     .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux"]),
     .target(name: "WeftRegex", dependencies: ["WeftIO", "CPCRE2"]),
     .target(name: "WeftConfig", dependencies: ["CYAML", "CPCRE2"]),
-    .target(name: "WeftBundle", dependencies: ["WeftConfig"]),
+    .target(name: "WeftBundle", dependencies: ["WeftIO", "WeftRegex", "WeftConfig"]),
     .target(
       name: "WeftTelemetry",
       dependencies: ["WeftIO", "CLinux", .product(name: "Logging", package: "swift-log")]),

@@ -1,8 +1,221 @@
 #ifndef WEFT_CLUAHOST_H
 #define WEFT_CLUAHOST_H
+// The Lua host: one lua_State with its bounds, the coroutines that calls run in, and what scripts find there.
+//
+// A Lua error is a longjmp. So that none crosses a Swift frame, everything that can raise one lives here, in C; Swift
+// calls in through functions that catch every error, and gives plain accessors (`wl_accessors`) that never raise.
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <lua.h>
-#include <lauxlib.h>
-#include <lualib.h>
+
+typedef struct wl_host wl_host;
+typedef struct wl_slot wl_slot;
+
+// Borrowed bytes; a NULL base means that there are none, not that they are empty.
+typedef struct {
+  const uint8_t *base;
+  size_t count;
+} wl_text;
+
+// The function that a call runs.
+enum { WL_ON_REQUEST = 1, WL_ON_RESPONSE = 2, WL_ON_LOG = 3, WL_FUNCTIONS = 3 };
+
+// A message's table of fields.
+enum { WL_REQUEST_HEADERS = 1, WL_RESPONSE_HEADERS = 2, WL_REQUEST_TRAILERS = 3, WL_RESPONSE_TRAILERS = 4 };
+
+// What scripts read and write as fields that begin with a colon.
+enum { WL_PSEUDO_PATH = 1, WL_PSEUDO_METHOD, WL_PSEUDO_AUTHORITY, WL_PSEUDO_SCHEME, WL_PSEUDO_STATUS };
+
+// How a call came back.
+enum {
+  // It has ended.
+  WL_DONE = 0,
+  // It waits for the whole body.
+  WL_WAIT_BODY,
+  // It waits for the next piece of the body, which goes on its way meanwhile.
+  WL_WAIT_CHUNK,
+  // It waits for the end of the body, and so for the trailers.
+  WL_WAIT_TRAILERS,
+  // It waits for `wl_slot.milliseconds`.
+  WL_SLEEP,
+  // It waits for the answer of a service.
+  WL_WAIT_CALL,
+  // It has answered through `wl_accessors.respond`, and has ended with that.
+  WL_RESPONDED,
+  // It has failed, and `wl_error` says why: the script's own error, ...
+  WL_FAILED,
+  // ... more processor time than a call may take, ...
+  WL_FAILED_CPU,
+  // ... or more memory than the state may have.
+  WL_FAILED_MEMORY,
+};
+
+// What a change of fields came to.
+enum { WL_SET = 0, WL_BAD_NAME, WL_BAD_VALUE, WL_FULL, WL_NOT_SUPPORTED };
+
+// Whether a message has a body to wait for.
+enum { WL_BODY_NONE = 0, WL_BODY_COMING, WL_BODY_READY };
+
+// Text of an exchange that scripts may ask for.
+enum {
+  WL_INFO_PROTOCOL = 0,
+  WL_INFO_ROUTE,
+  WL_INFO_SERVICE,
+  WL_INFO_LOCAL_ADDRESS,
+  WL_INFO_REMOTE_ADDRESS,
+  WL_INFO_DIRECT_REMOTE_ADDRESS,
+  WL_INFO_UPSTREAM_ADDRESS,
+  WL_INFO_SERVER_NAME,
+  WL_INFO_DETAILS,
+};
+
+// Log levels, as Envoy's Lua filter names them.
+enum { WL_TRACE = 0, WL_DEBUG, WL_INFO, WL_WARN, WL_ERROR, WL_CRITICAL };
+
+#define WL_TEXT_BYTES 128
+
+// What Swift gives: access to the exchange `x`. None of them raises, blocks or calls back into the host. Returned bytes
+// are valid until the next accessor is called.
+typedef struct {
+  // How many fields are called `lower`, and the value of the first.
+  size_t (*field_values)(void *x, int table, wl_text lower, wl_text *first);
+  // The value of the field called `lower` at `index`, from 0.
+  wl_text (*field_at)(void *x, int table, wl_text lower, size_t index);
+  // The first field at or after row `*row`, which moves behind it, below `end`; 0 when there is none.
+  int (*field_row)(void *x, int table, size_t *row, size_t end, wl_text *name, wl_text *value);
+  // Rows of the table.
+  size_t (*field_rows)(void *x, int table);
+  // Each WL_SET or why not. `lower` is in lower case.
+  int (*field_add)(void *x, int table, wl_text lower, wl_text value);
+  int (*field_replace)(void *x, int table, wl_text lower, wl_text value);
+  int (*field_remove)(void *x, int table, wl_text lower);
+  // WL_SET if a field may be called and valued so.
+  int (*field_check)(wl_text lower, wl_text value);
+  // buffer: WL_TEXT_BYTES for a text that is made and not found.
+  wl_text (*pseudo_get)(void *x, int table, int pseudo, uint8_t *buffer);
+  int (*pseudo_set)(void *x, int table, int pseudo, wl_text value);
+  int (*set_reason)(void *x, wl_text reason);
+
+  int (*body_state)(void *x, int function);
+  wl_text (*body_get)(void *x, int function);
+  int (*body_set)(void *x, int function, wl_text bytes);
+  wl_text (*chunk_get)(void *x, void *chunk);
+  int (*chunk_set)(void *x, void *chunk, wl_text bytes);
+
+  // 0 when the body is too long.
+  int (*respond)(void *x, int status, wl_text body);
+
+  wl_text (*info)(void *x, int which, uint8_t *buffer);
+  int64_t (*attempts)(void *x);
+  // Values as tapes (see tape.c); none when there are none.
+  wl_text (*dynamic_metadata)(void *x, void *owner, wl_text filter);
+  wl_text (*dynamic_metadata_all)(void *x, void *owner);
+  int (*set_dynamic_metadata)(void *x, wl_text filter, wl_text key, wl_text tape);
+  wl_text (*route_metadata)(void *x, void *owner);
+  void (*override_host)(void *x, wl_text host);
+  void (*clear_route)(void *x);
+
+  int (*log_enabled)(void *owner, int level);
+  void (*log)(void *owner, int level, wl_text message);
+} wl_accessors;
+
+// One file that `require` finds. The bytes must outlive the host.
+typedef struct {
+  // Relative to the bundle's folder: `main.lua`, `lib/tags.lua`.
+  wl_text path;
+  wl_text text;
+} wl_source;
+
+// The objects of a call, each made when a script first asks for it and kept with the coroutine.
+enum {
+  WL_HANDLE = 0,
+  WL_HEADERS,
+  WL_TRAILERS,
+  WL_BODY,
+  WL_CHUNK,
+  WL_STREAM_INFO,
+  WL_DYNAMIC_METADATA,
+  WL_METADATA,
+  WL_CONNECTION,
+  WL_OTHER_REQUEST_HEADERS,
+  WL_OTHER_RESPONSE_HEADERS,
+  WL_OBJECTS,
+};
+
+// A coroutine that calls run in, one after the other.
+//
+// A script's objects are userdata without content. One is valid if it is, by its address, an object of the slot that
+// runs at the moment: that takes one comparison, and whatever else a script has kept fails it.
+struct wl_slot {
+  // First, as in wl_host: a thread's extra space points to either.
+  wl_host *host;
+  lua_State *thread;
+  // Only while the call runs.
+  void *exchange;
+  // The filter, for its logs and settings.
+  void *owner;
+  // The piece of the body at hand; NULL: none.
+  void *chunk;
+  void *objects[WL_OBJECTS];
+  wl_slot *next;
+  uint32_t milliseconds;
+  // Registry references: the thread, the handle, the filter's settings.
+  int thread_ref;
+  int handle_ref;
+  int settings_ref;
+  uint8_t function;
+  // What the call waits for: WL_WAIT_..., WL_SLEEP.
+  uint8_t wait;
+  // The head has gone on, so that it can be changed no more.
+  uint8_t head_sent;
+  // 0: not asked for yet; else WL_WAIT_BODY or WL_WAIT_CHUNK, the way in which it is read.
+  uint8_t body;
+  uint8_t body_ended;
+};
+
+// A new state with the libraries that scripts may use.
+// memory: bytes that it may have, itself included. NULL: no memory, or not enough allowed.
+wl_host *wl_open(const wl_accessors *accessors, size_t memory);
+// Ends the state. No call may be under way or suspended.
+void wl_close(wl_host *host);
+
+// Runs `entry`, one of `sources`, and takes the functions that it defines.
+// sources: must outlive the host. cpu_nanoseconds: processor time for that.
+// Returns WL_DONE or why not.
+int wl_load(wl_host *host, const wl_source *sources, size_t count, wl_text entry, uint64_t cpu_nanoseconds);
+// Whether the script defines the function.
+int wl_has(const wl_host *host, int function);
+// Whether a Lua file could be compiled; WL_DONE or why not.
+int wl_check(wl_host *host, const wl_source *source);
+
+// Calls a function, which must be defined, with a handle to `exchange`.
+// Returns how it came back; `*waiting` is the coroutine when that is WL_WAIT_... or WL_SLEEP.
+int wl_start(wl_host *host, int function, void *exchange, void *owner, int settings, wl_slot **waiting);
+// Lets a waiting call go on. chunk: the piece of the body at hand, or NULL.
+int wl_resume(wl_slot *slot, void *exchange, void *chunk);
+// Ends a waiting call that will not go on; its to-be-closed variables are closed.
+void wl_cancel(wl_slot *slot);
+
+// Why the last call failed, with a traceback; valid until the next call.
+wl_text wl_error(const wl_host *host);
+
+// Processor time of each call from here on.
+void wl_limit_cpu(wl_host *host, uint64_t nanoseconds);
+// Bytes in use. For any thread.
+size_t wl_memory(const wl_host *host);
+
+// Makes a read-only table of a tape. Returns its reference, or LUA_NOREF when there is no memory.
+int wl_make_settings(wl_host *host, wl_text tape);
+void wl_release(wl_host *host, int reference);
+
+// Coroutines in existence and how many of them are free; for tests and metrics.
+size_t wl_slots(const wl_host *host);
+size_t wl_free_slots(const wl_host *host);
+
+// Whether signals reach a thread that only computes: not under ThreadSanitizer.
+int wl_can_interrupt(void);
+
 #endif

@@ -1,0 +1,162 @@
+// Calls into a script, each in a coroutine of its own, so that it may wait.
+//
+// A coroutine is made once and used for one call after the other. Its stack keeps the functions and the handle at the
+// bottom, so that a call pushes two values and makes no object.
+#include "host.h"
+#include <stdlib.h>
+
+static void park(wl_host *h, wl_slot *s) {
+  for (int i = 1; i <= WL_FUNCTIONS; i++) {
+    if (h->functions[i] == LUA_NOREF) {
+      lua_pushnil(s->thread);
+    } else {
+      lua_rawgeti(s->thread, LUA_REGISTRYINDEX, h->functions[i]);
+    }
+  }
+  lua_rawgeti(s->thread, LUA_REGISTRYINDEX, s->handle_ref);
+}
+
+static int make_slot(lua_State *L) {
+  wl_slot *s = lua_touserdata(L, 1);
+  s->thread = lua_newthread(L);
+  *(void **)lua_getextraspace(s->thread) = s;
+  s->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  wl_new_handle(L, s);
+  s->handle_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  park(s->host, s);
+  return 0;
+}
+
+static void free_slot(wl_slot *s) {
+  wl_host *h = s->host;
+  // The thread and the handle may live on in a script's variable; nothing there leads back here.
+  if (s->thread) *(void **)lua_getextraspace(s->thread) = h;
+  luaL_unref(h->main, LUA_REGISTRYINDEX, s->thread_ref);
+  luaL_unref(h->main, LUA_REGISTRYINDEX, s->handle_ref);
+  h->slots--;
+  free(s);
+}
+
+static wl_slot *new_slot(wl_host *h) {
+  wl_slot *s = calloc(1, sizeof *s);
+  if (!s) return NULL;
+  s->host = h;
+  s->thread_ref = s->handle_ref = LUA_NOREF;
+  h->slots++;
+  lua_pushcfunction(h->main, make_slot);
+  lua_pushlightuserdata(h->main, s);
+  if (lua_pcall(h->main, 1, 0, 0) != LUA_OK) {
+    lua_settop(h->main, 0);
+    free_slot(s);
+    return NULL;
+  }
+  return s;
+}
+
+static void give_back(wl_slot *s) {
+  wl_host *h = s->host;
+  s->next = h->free;
+  h->free = s;
+  h->free_count++;
+}
+
+// Ends what the coroutine has not ended itself, and makes it ready for the next call.
+static void reset(wl_slot *s) {
+  wl_host *h = s->host;
+  if (!wl_enter(h, s->thread)) return free_slot(s);
+  h->closing = 1;
+  lua_resetthread(s->thread);
+  h->closing = 0;
+  int expired = h->expired;
+  wl_leave(h);
+  lua_settop(s->thread, 0);
+  // Hooks stay off in a thread that a hook has ended.
+  if (expired) return free_slot(s);
+  park(h, s);
+  give_back(s);
+}
+
+static int settle(wl_slot *s, int status, int results, int expired) {
+  wl_host *h = s->host;
+  if (WL_LIKELY(status == LUA_OK)) {
+    lua_settop(s->thread, WL_PARKED);
+    give_back(s);
+    return WL_DONE;
+  }
+  if (status == LUA_YIELD) {
+    int wait = s->wait;
+    lua_pop(s->thread, results);
+    switch (wait) {
+    case WL_RESPONDED:
+      reset(s);
+      return WL_RESPONDED;
+    case 0:
+      wl_set_error(h, "script performed an unexpected yield");
+      reset(s);
+      return WL_FAILED;
+    case WL_WAIT_CHUNK:
+    case WL_WAIT_TRAILERS: s->head_sent = 1;
+    }
+    return wait;
+  }
+  int outcome = wl_failed(h, s->thread, status, expired);
+  // A thread that has died keeps the hooks switched off if a hook killed it, so that its to-be-closed variables could
+  // run forever: it is left to the collector, which does not run them.
+  if (expired) {
+    free_slot(s);
+  } else {
+    reset(s);
+  }
+  return outcome;
+}
+
+static int run(wl_slot *s, void *exchange, int arguments) {
+  wl_host *h = s->host;
+  if (WL_UNLIKELY(!wl_enter(h, s->thread))) {
+    wl_set_error(h, WL_NO_TIMER_ERROR);
+    reset(s);
+    return WL_FAILED;
+  }
+  s->exchange = exchange;
+  s->wait = 0;
+  h->running = s;
+  int results;
+  int status = lua_resume(s->thread, h->main, arguments, &results);
+  h->running = NULL;
+  s->exchange = NULL;
+  s->chunk = NULL;
+  int expired = h->expired;
+  wl_leave(h);
+  return settle(s, status, results, expired);
+}
+
+int wl_start(wl_host *h, int function, void *exchange, void *owner, int settings, wl_slot **waiting) {
+  wl_slot *s = h->free;
+  if (WL_LIKELY(s != NULL)) {
+    h->free = s->next;
+    h->free_count--;
+  } else if (!(s = new_slot(h))) {
+    wl_set_error(h, WL_MEMORY_ERROR);
+    return WL_FAILED_MEMORY;
+  }
+  s->owner = owner;
+  s->settings_ref = settings;
+  s->function = (uint8_t)function;
+  s->head_sent = 0;
+  s->body = 0;
+  s->body_ended = 0;
+  *waiting = s;
+  lua_pushvalue(s->thread, function);
+  lua_pushvalue(s->thread, WL_PARKED);
+  return run(s, exchange, 1);
+}
+
+int wl_resume(wl_slot *s, void *exchange, void *chunk) {
+  s->chunk = chunk;
+  return run(s, exchange, 0);
+}
+
+void wl_cancel(wl_slot *s) { reset(s); }
+
+size_t wl_slots(const wl_host *h) { return h->slots; }
+size_t wl_free_slots(const wl_host *h) { return h->free_count; }

@@ -1,1 +1,0 @@
-#include "cluahost.h"

@@ -1,0 +1,286 @@
+// Header and trailer objects.
+#include "host.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+  wl_slot *slot;
+  int table;
+} fields;
+
+static inline int own_table(const wl_slot *s) {
+  return s->function == WL_ON_REQUEST ? WL_REQUEST_HEADERS : WL_RESPONSE_HEADERS;
+}
+
+// The table that argument 1 stands for.
+static fields self(lua_State *L) {
+  wl_slot *s = wl_host_of(L)->running;
+  void *object = lua_touserdata(L, 1);
+  fields f = {s, 0};
+  if (WL_LIKELY(object && s)) {
+    if (WL_LIKELY(object == s->objects[WL_HEADERS])) {
+      f.table = own_table(s);
+      return f;
+    }
+    if (object == s->objects[WL_TRAILERS]) {
+      f.table = own_table(s) == WL_REQUEST_HEADERS ? WL_REQUEST_TRAILERS : WL_RESPONSE_TRAILERS;
+      return f;
+    }
+    if (object == s->objects[WL_OTHER_REQUEST_HEADERS]) {
+      f.table = WL_REQUEST_HEADERS;
+      return f;
+    }
+    if (object == s->objects[WL_OTHER_RESPONSE_HEADERS]) {
+      f.table = WL_RESPONSE_HEADERS;
+      return f;
+    }
+  }
+  wl_self(L, WL_HEADERS);
+  return f;
+}
+
+static fields self_for_change(lua_State *L) {
+  fields f = self(L);
+  wl_slot *s = f.slot;
+  void *object = lua_touserdata(L, 1);
+  if (object != s->objects[WL_HEADERS] && object != s->objects[WL_TRAILERS]) {
+    luaL_error(L, "these headers are read-only here");
+  }
+  if (s->function == WL_ON_LOG || (s->head_sent && object == s->objects[WL_HEADERS])) {
+    luaL_error(L, "header map can no longer be modified");
+  }
+  return f;
+}
+
+wl_text wl_lower_name(const char *name, size_t count, char *buffer) {
+  size_t i = 0;
+  while (i < count && (unsigned char)(name[i] - 'A') >= 26) i++;
+  if (WL_LIKELY(i == count)) return wl_bytes(name, count);
+  if (count > WL_NAME_BYTES) return wl_bytes(NULL, 0);
+  for (i = 0; i < count; i++) {
+    char c = name[i];
+    buffer[i] = (unsigned char)(c - 'A') < 26 ? (char)(c | 0x20) : c;
+  }
+  return wl_bytes(buffer, count);
+}
+
+static int pseudo(wl_text name) {
+  static const struct {
+    const char *name;
+    size_t count;
+    int pseudo;
+  } known[] = {{":path", 5, WL_PSEUDO_PATH},
+               {":method", 7, WL_PSEUDO_METHOD},
+               {":authority", 10, WL_PSEUDO_AUTHORITY},
+               {":scheme", 7, WL_PSEUDO_SCHEME},
+               {":status", 7, WL_PSEUDO_STATUS}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (name.count == known[i].count && memcmp(name.base, known[i].name, name.count) == 0) return known[i].pseudo;
+  }
+  return 0;
+}
+
+static inline int is_pseudo(wl_text name) { return name.count > 0 && name.base[0] == ':'; }
+
+static inline wl_text argument_name(lua_State *L, int index, char *buffer) {
+  size_t count;
+  const char *name = luaL_checklstring(L, index, &count);
+  return wl_lower_name(name, count, buffer);
+}
+
+static int push(lua_State *L, wl_text t) {
+  if (t.base) {
+    lua_pushlstring(L, (const char *)t.base, t.count);
+  } else {
+    lua_pushnil(L);
+  }
+  return 1;
+}
+
+// A buffer of its own, so that the path of plain fields needs no room for it.
+static __attribute__((noinline)) int push_pseudo(lua_State *L, fields f, int which) {
+  uint8_t buffer[WL_TEXT_BYTES];
+  return push(L, f.slot->host->calls.pseudo_get(f.slot->exchange, f.table, which, buffer));
+}
+
+static int headers_get(lua_State *L) {
+  fields f = self(L);
+  const wl_accessors *calls = &f.slot->host->calls;
+  void *x = f.slot->exchange;
+  char buffer[WL_NAME_BYTES];
+  wl_text name = argument_name(L, 2, buffer);
+  if (WL_UNLIKELY(is_pseudo(name))) return push_pseudo(L, f, pseudo(name));
+  wl_text first = {NULL, 0};
+  size_t count = name.base ? calls->field_values(x, f.table, name, &first) : 0;
+  if (WL_LIKELY(count <= 1)) return push(L, first);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (size_t i = 0; i < count; i++) {
+    wl_text value = calls->field_at(x, f.table, name, i);
+    if (i > 0) luaL_addchar(&b, ',');
+    if (value.base) luaL_addlstring(&b, (const char *)value.base, value.count);
+  }
+  luaL_pushresult(&b);
+  return 1;
+}
+
+static int headers_get_at_index(lua_State *L) {
+  fields f = self(L);
+  const wl_accessors *calls = &f.slot->host->calls;
+  char buffer[WL_NAME_BYTES];
+  wl_text name = argument_name(L, 2, buffer);
+  lua_Number index = luaL_checknumber(L, 3);
+  if (!name.base || !(index >= 0) || index > 1e9) return push(L, wl_bytes(NULL, 0));
+  if (is_pseudo(name)) return index < 1 ? push_pseudo(L, f, pseudo(name)) : push(L, wl_bytes(NULL, 0));
+  wl_text value = calls->field_at(f.slot->exchange, f.table, name, (size_t)index);
+  // An empty value counts as none here.
+  if (value.count == 0) value.base = NULL;
+  return push(L, value);
+}
+
+static int headers_get_num_values(lua_State *L) {
+  fields f = self(L);
+  const wl_accessors *calls = &f.slot->host->calls;
+  char buffer[WL_NAME_BYTES];
+  wl_text name = argument_name(L, 2, buffer);
+  wl_text first = {NULL, 0};
+  size_t count = 0;
+  if (is_pseudo(name)) {
+    push_pseudo(L, f, pseudo(name));
+    count = !lua_isnil(L, -1);
+  } else if (name.base) {
+    count = calls->field_values(f.slot->exchange, f.table, name, &first);
+  }
+  lua_pushinteger(L, (lua_Integer)count);
+  return 1;
+}
+
+void wl_check_set(lua_State *L, int result, const char *name) {
+  switch (result) {
+  case WL_SET: return;
+  case WL_BAD_NAME: luaL_error(L, "'%s' is no name of a header", name); return;
+  case WL_BAD_VALUE: luaL_error(L, "the value for '%s' is not allowed in a header", name); return;
+  case WL_FULL: luaL_error(L, "too many or too large headers, at '%s'", name); return;
+  default: luaL_error(L, "'%s' cannot be changed here", name); return;
+  }
+}
+
+// A value as text. A number without a fraction is written as a whole one, as LuaJIT writes it.
+static wl_text argument_value(lua_State *L, int index, char *digits, size_t size) {
+  size_t count;
+  if (WL_UNLIKELY(lua_type(L, index) == LUA_TNUMBER && !lua_isinteger(L, index))) {
+    lua_Number n = lua_tonumber(L, index);
+    if (floor(n) == n && fabs(n) < 1e15) return wl_bytes(digits, (size_t)snprintf(digits, size, "%.0f", n));
+  }
+  const char *value = luaL_checklstring(L, index, &count);
+  return wl_bytes(value, count);
+}
+
+static int set(lua_State *L, int replaces) {
+  fields f = self_for_change(L);
+  const wl_accessors *calls = &f.slot->host->calls;
+  void *x = f.slot->exchange;
+  char buffer[WL_NAME_BYTES];
+  char digits[32];
+  wl_text name = argument_name(L, 2, buffer);
+  wl_text value = argument_value(L, 3, digits, sizeof digits);
+  int result;
+  if (WL_UNLIKELY(!name.base)) {
+    result = WL_BAD_NAME;
+  } else if (WL_UNLIKELY(is_pseudo(name))) {
+    // There is one path, one method, ...: adding a second one is a mistake.
+    result = replaces ? calls->pseudo_set(x, f.table, pseudo(name), value) : WL_NOT_SUPPORTED;
+  } else {
+    result = replaces ? calls->field_replace(x, f.table, name, value) : calls->field_add(x, f.table, name, value);
+  }
+  if (WL_UNLIKELY(result != WL_SET)) wl_check_set(L, result, lua_tostring(L, 2));
+  return 0;
+}
+
+static int headers_add(lua_State *L) { return set(L, 0); }
+static int headers_replace(lua_State *L) { return set(L, 1); }
+
+static int headers_remove(lua_State *L) {
+  fields f = self_for_change(L);
+  char buffer[WL_NAME_BYTES];
+  wl_text name = argument_name(L, 2, buffer);
+  if (!name.base) return 0;
+  int result = is_pseudo(name) ? WL_NOT_SUPPORTED : f.slot->host->calls.field_remove(f.slot->exchange, f.table, name);
+  wl_check_set(L, result, lua_tostring(L, 2));
+  return 0;
+}
+
+static int headers_set_reason(lua_State *L) {
+  fields f = self_for_change(L);
+  size_t count;
+  const char *reason = luaL_checklstring(L, 2, &count);
+  if (f.table != WL_RESPONSE_HEADERS) luaL_error(L, "setHttp1ReasonPhrase() is for the response's headers");
+  wl_check_set(L, f.slot->host->calls.set_reason(f.slot->exchange, wl_bytes(reason, count)), "reason phrase");
+  return 0;
+}
+
+// Iteration. Upvalues: the object, the next row (pseudo headers first, as negative rows), the end.
+
+static const int request_pseudos[] = {WL_PSEUDO_AUTHORITY, WL_PSEUDO_PATH, WL_PSEUDO_METHOD, WL_PSEUDO_SCHEME};
+static const int response_pseudos[] = {WL_PSEUDO_STATUS};
+static const char *const pseudo_names[] = {"", ":path", ":method", ":authority", ":scheme", ":status"};
+
+static int next_field(lua_State *L) {
+  lua_settop(L, 0);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  fields f = self(L);
+  const wl_accessors *calls = &f.slot->host->calls;
+  void *x = f.slot->exchange;
+  lua_Integer at = lua_tointeger(L, lua_upvalueindex(2));
+  while (at < 0) {
+    int is_request = f.table == WL_REQUEST_HEADERS;
+    int which = is_request ? request_pseudos[4 + at] : response_pseudos[1 + at];
+    at++;
+    uint8_t buffer[WL_TEXT_BYTES];
+    wl_text value = calls->pseudo_get(x, f.table, which, buffer);
+    if (!value.base) continue;
+    lua_pushinteger(L, at);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_pushstring(L, pseudo_names[which]);
+    return 1 + push(L, value);
+  }
+  wl_text name, value;
+  size_t row = (size_t)at;
+  size_t end = (size_t)lua_tointeger(L, lua_upvalueindex(3));
+  while (calls->field_row(x, f.table, &row, end, &name, &value)) {
+    char buffer[WL_NAME_BYTES];
+    wl_text lower = wl_lower_name((const char *)name.base, name.count, buffer);
+    if (!lower.base) lower = name;
+    // It is there as :authority.
+    if (f.table == WL_REQUEST_HEADERS && lower.count == 4 && memcmp(lower.base, "host", 4) == 0) continue;
+    lua_pushinteger(L, (lua_Integer)row);
+    lua_replace(L, lua_upvalueindex(2));
+    lua_pushlstring(L, (const char *)lower.base, lower.count);
+    return 1 + push(L, value);
+  }
+  lua_pushnil(L);
+  return 1;
+}
+
+int wl_headers_pairs(lua_State *L) {
+  fields f = self(L);
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, f.table == WL_REQUEST_HEADERS ? -4 : f.table == WL_RESPONSE_HEADERS ? -1 : 0);
+  // Fields that are added meanwhile are not visited, so that the iteration ends.
+  lua_pushinteger(L, (lua_Integer)f.slot->host->calls.field_rows(f.slot->exchange, f.table));
+  lua_pushcclosure(L, next_field, 3);
+  return 1;
+}
+
+const luaL_Reg wl_header_methods[] = {
+    {"add", headers_add},
+    {"get", headers_get},
+    {"getAtIndex", headers_get_at_index},
+    {"getNumValues", headers_get_num_values},
+    {"pairs", wl_headers_pairs},
+    {"remove", headers_remove},
+    {"replace", headers_replace},
+    {"setHttp1ReasonPhrase", headers_set_reason},
+    {NULL, NULL},
+};

@@ -1,0 +1,114 @@
+// What the files of this target share.
+#ifndef WEFT_HOST_H
+#define WEFT_HOST_H
+#include "cluahost.h"
+
+// Slots of a coroutine's stack that stay in use between calls: the functions, then the handle.
+#define WL_PARKED (WL_FUNCTIONS + 1)
+#define WL_ERROR_BYTES 4096
+// Nesting of values that go to Lua or come from there.
+#define WL_TAPE_DEPTH 32
+// Longest field name that scripts can use.
+#define WL_NAME_BYTES 256
+
+struct wl_host {
+  // Points to this struct, so that a thread's extra space may point here or to a slot.
+  wl_host *host;
+  lua_State *main;
+  wl_accessors calls;
+
+  // The call under way; NULL while none is. `current` is the thread that computes: the call's, or one of the script's
+  // own coroutines.
+  wl_slot *running;
+  lua_State *volatile current;
+  // The call has used up its processor time. Set by the signal handler on this very thread.
+  volatile sig_atomic_t expired;
+  // Coroutines are being closed, so that none of their code may wait.
+  int closing;
+  uint64_t cpu_limit;
+
+  size_t used;
+  size_t limit;
+
+  wl_slot *free;
+  size_t slots;
+  size_t free_count;
+  int functions[WL_FUNCTIONS + 1];
+
+  const wl_source *sources;
+  size_t source_count;
+
+  // A tape that is being written for Swift, kept here so that an error leaks none.
+  uint8_t *tape;
+  size_t tape_count;
+  size_t tape_capacity;
+
+  size_t error_count;
+  char error[WL_ERROR_BYTES];
+};
+
+#define WL_LIKELY(x) __builtin_expect(!!(x), 1)
+#define WL_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+static inline wl_host *wl_host_of(lua_State *L) { return **(wl_host ***)lua_getextraspace(L); }
+
+// The slot whose coroutine `L` is; NULL for the main thread and the script's own coroutines.
+static inline wl_slot *wl_slot_of(lua_State *L) {
+  void *owner = *(void **)lua_getextraspace(L);
+  return owner == (void *)wl_host_of(L) ? NULL : (wl_slot *)owner;
+}
+
+static inline wl_text wl_bytes(const void *base, size_t count) {
+  wl_text t = {(const uint8_t *)base, count};
+  return t;
+}
+
+#define WL_MEMORY_ERROR "the bundle's Lua state has reached its memory limit"
+#define WL_NO_TIMER_ERROR "the system gives no timer to limit the script with"
+
+// host.c: what `wl_error` gives.
+void wl_set_error(wl_host *host, const char *text);
+// Describes the error that has ended `thread`, and classifies it.
+int wl_failed(wl_host *host, lua_State *thread, int status, int expired);
+
+// guard.c: bounds a call's processor time. `wl_enter` returns 0 when the system gives no timer.
+int wl_enter(wl_host *host, lua_State *L);
+void wl_leave(wl_host *host);
+// Raises when the call has used up its time. For C code that loops; Lua code is stopped by a hook.
+void wl_check_time(lua_State *L, wl_host *host);
+
+// sandbox.c, coroutines.c: the libraries. Raise.
+void wl_install_sandbox(lua_State *L);
+void wl_install_coroutines(lua_State *L);
+
+// objects.c: the classes of the API, and the objects of a slot. Raise.
+void wl_install_objects(lua_State *L);
+void wl_new_handle(lua_State *L, wl_slot *slot);
+// The running slot if argument 1 is its object of that kind; raises otherwise.
+wl_slot *wl_self(lua_State *L, int kind);
+// Pushes the running slot's object of that kind.
+int wl_push_object(lua_State *L, wl_slot *slot, int kind);
+// Raises unless the call may wait here. `what` names the method.
+void wl_check_wait(lua_State *L, wl_slot *slot, const char *what);
+
+extern const luaL_Reg wl_handle_methods[], wl_header_methods[], wl_buffer_methods[], wl_stream_info_methods[],
+    wl_dynamic_metadata_methods[], wl_metadata_methods[], wl_connection_methods[], wl_log_methods[];
+// Metamethods.
+int wl_headers_pairs(lua_State *L);
+int wl_dynamic_metadata_pairs(lua_State *L);
+int wl_metadata_pairs(lua_State *L);
+void wl_install_globals(lua_State *L);
+
+// tape.c. Raise.
+void wl_push_tape(lua_State *L, wl_text tape);
+void wl_push_frozen(lua_State *L, wl_text tape);
+wl_text wl_write_tape(lua_State *L, int index);
+// The table behind a read-only one at `index`, pushed; 0 and nothing pushed when it is none.
+int wl_thaw(lua_State *L, int index);
+void wl_install_frozen(lua_State *L);
+
+// headers.c: a name in lower case, in `buffer` (WL_NAME_BYTES) or where it stands. A NULL base: too long.
+wl_text wl_lower_name(const char *name, size_t count, char *buffer);
+void wl_check_set(lua_State *L, int result, const char *name);
+
+#endif

@@ -1,0 +1,59 @@
+import WeftConfig
+
+/// What `bundle.yaml` says: what a bundle is called, how its settings look, and what it may use.
+public struct BundleManifest: Sendable {
+  /// The file that holds it, at the top of a bundle's folder.
+  public static let fileName = "bundle.yaml"
+
+  public let name: String
+  public let version: SemanticVersion
+  public let description: String
+  /// The Lua file that is run when the bundle is loaded, relative to the folder.
+  public let entry: String
+  /// What a route may set; nil: nothing.
+  public let settings: SettingsSchema?
+  public let limits: BundleLimits
+  /// The services that the script may call, `name`, `namespace/name`, either with `:port`.
+  public let services: [String]
+  /// The oldest Weft that it runs on.
+  public let minimumWeft: SemanticVersion?
+
+  /// Decodes the root of `bundle.yaml`.
+  /// - Throws: `ConfigError` with the place of each mistake.
+  public init(_ node: ConfigNode) throws {
+    self = try ObjectReader.decode(node) { try BundleManifest($0) }
+  }
+
+  private init(_ reader: ObjectReader) throws {
+    name = reader.string("name", .dnsLabel)
+    version = reader.required("version", placeholder: SemanticVersion(0, 0, 0), BundleManifest.version)
+    description = reader.string("description", .length(0...1024), default: "")
+    entry = reader.string("entry", BundleManifest.luaFile, default: "main.lua")
+    settings = reader.optional("settings", BundleManifest.settings)
+    limits = reader.optional("limits") { try BundleLimits($0) } ?? BundleLimits()
+    services = reader.strings("services", count: 0...64, .length(1...253))
+    minimumWeft = reader.optional("minimumWeft", BundleManifest.version)
+  }
+
+  private static func version(_ node: ConfigNode) throws -> SemanticVersion {
+    let text = try node.string()
+    guard let version = SemanticVersion(text) else {
+      throw node.error("\"\(text.prefix(80))\" is no semantic version; write one such as 1.0.0")
+    }
+    return version
+  }
+
+  private static func settings(_ node: ConfigNode) throws -> SettingsSchema {
+    let schema = try SettingsSchema(node)
+    guard schema.kind == .object else { throw node.error("settings have the type \"object\"") }
+    return schema
+  }
+
+  /// The path of a Lua file inside a bundle.
+  private static let luaFile = StringRule(
+    "name a Lua file inside the bundle, such as \"main.lua\"",
+    { path in
+      let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+      return path.hasSuffix(".lua") && parts.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
+    })
+}

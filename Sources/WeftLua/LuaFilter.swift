@@ -1,0 +1,202 @@
+import CLuaHost
+import Logging
+import WeftBundle
+import WeftFilter
+import WeftHTTP
+import WeftIO
+
+/// Runs a script's functions for one use of a program in the configuration, on one worker.
+///
+/// A call that ends at once leaves nothing behind. One that waits leaves its coroutine with the exchange, in a
+/// `WaitingCalls`, until what it waits for has come or the exchange ends.
+final class LuaFilter: HTTPFilter {
+  let type: LuaFilterType
+  let state: LuaState
+  private let host: OpaquePointer
+  private let counters: LuaCounters
+  private let own: UnsafeMutablePointer<Own>
+  private let bodyLimit: Int
+
+  /// What changes. Behind a pointer, where access needs no exclusivity check.
+  private struct Own {
+    /// The settings' table, made by the first call, because a state is touched on its worker's thread only.
+    var settings: Int32 = LUA_NOREF
+    var isPrepared = false
+    var sample: UInt32 = 0
+  }
+
+  init(_ type: LuaFilterType, _ state: LuaState, _ worker: WorkerContext) {
+    self.type = type
+    self.state = state
+    host = state.host
+    counters = LuaCounters(type.metrics, worker.metrics, filter: type.filterName, bundle: type.program.name)
+    bodyLimit = type.program.limits.body
+    own = .allocate(capacity: 1)
+    own.initialize(to: Own())
+  }
+
+  deinit {
+    if own.pointee.settings != LUA_NOREF { state.release(settings: own.pointee.settings) }
+    own.deallocate()
+  }
+
+  override var phases: FilterPhases {
+    var phases: FilterPhases = []
+    if state.hasOnRequest { phases.insert(.request) }
+    if state.hasOnResponse { phases.insert(.response) }
+    if state.hasOnLog { phases.insert(.log) }
+    return phases
+  }
+
+  // MARK: Phases
+
+  override func onRequest(_ x: Exchange) -> FilterVerdict {
+    var slot: UnsafeMutablePointer<wl_slot>?
+    let outcome = start(Int32(WL_ON_REQUEST), x, &slot)
+    return outcome == WL_DONE ? .next : verdict(x, outcome, slot)
+  }
+
+  override func onResponse(_ x: Exchange) -> FilterVerdict {
+    var slot: UnsafeMutablePointer<wl_slot>?
+    let outcome = start(Int32(WL_ON_RESPONSE), x, &slot)
+    return outcome == WL_DONE ? .next : verdict(x, outcome, slot)
+  }
+
+  override func onLog(_ x: Exchange) {
+    var slot: UnsafeMutablePointer<wl_slot>?
+    let outcome = start(Int32(WL_ON_LOG), x, &slot)
+    if outcome != WL_DONE { report(outcome, x.now) }
+  }
+
+  override func onRequestBody(_ x: Exchange, _ chunk: inout BodyChunk) -> FilterVerdict {
+    guard let waiting = WaitingCalls.of(x), let slot = waiting.pointee.request else { return .next }
+    return show(&chunk, to: slot, x)
+  }
+
+  override func onResponseBody(_ x: Exchange, _ chunk: inout BodyChunk) -> FilterVerdict {
+    guard let waiting = WaitingCalls.of(x), let slot = waiting.pointee.response else { return .next }
+    return show(&chunk, to: slot, x)
+  }
+
+  override func onResume(_ x: Exchange) -> FilterVerdict {
+    guard let waiting = WaitingCalls.of(x) else { return .next }
+    if waiting.pointee.isSuspended {
+      waiting.pointee.isSuspended = false
+      counters.suspended.sub()
+    }
+    switch x.phase {
+    case .request, .response, .ended:
+      guard let slot = waiting.pointee[x.phase] else { return .next }
+      return verdict(x, wl_resume(slot, x.state, nil), slot)
+    case .requestBody, .requestTrailers, .responseBody, .responseTrailers:
+      guard let slot = waiting.pointee[x.phase] else { return .next }
+      var held = LuaChunk(current: nil)
+      return withUnsafeMutablePointer(to: &held) { verdict(x, wl_resume(slot, x.state, $0), slot) }
+    }
+  }
+
+  override func onEnd(_ x: Exchange) {
+    guard let waiting = WaitingCalls.of(x) else { return }
+    if waiting.pointee.isSuspended { counters.suspended.sub() }
+    if let slot = waiting.pointee.request { wl_cancel(slot) }
+    if let slot = waiting.pointee.response { wl_cancel(slot) }
+    WaitingCalls.drop(x)
+  }
+
+  // MARK: Calls
+
+  @inline(__always)
+  private func start(
+    _ function: Int32, _ x: Exchange, _ slot: inout UnsafeMutablePointer<wl_slot>?
+  ) -> Int32 {
+    counters.calls.add()
+    own.pointee.sample &+= 1
+    if !own.pointee.isPrepared || own.pointee.sample & (LuaMetrics.sampling - 1) == 0 {
+      return startSlowly(function, x, &slot)
+    }
+    return wl_start(
+      host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
+  }
+
+  /// The first call, and those that are timed.
+  @inline(never)
+  private func startSlowly(
+    _ function: Int32, _ x: Exchange, _ slot: inout UnsafeMutablePointer<wl_slot>?
+  ) -> Int32 {
+    if !own.pointee.isPrepared {
+      if let tape = type.settings {
+        guard let settings = state.makeSettings(tape) else { return Int32(WL_FAILED_MEMORY) }
+        own.pointee.settings = settings
+      }
+      own.pointee.isPrepared = true
+    }
+    let before = ThreadClock.now
+    let outcome = wl_start(
+      host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
+    counters.durations.observe(nanoseconds: ThreadClock.now - before)
+    return outcome
+  }
+
+  /// Lets a call that waits for a piece of the body, or for its end, have it.
+  private func show(_ chunk: inout BodyChunk, to slot: UnsafeMutablePointer<wl_slot>, _ x: Exchange) -> FilterVerdict {
+    if chunk.isLast { slot.pointee.body_ended = 1 }
+    if slot.pointee.wait == WL_WAIT_TRAILERS && !chunk.isLast { return .next }
+    guard slot.pointee.wait == WL_WAIT_CHUNK || slot.pointee.wait == WL_WAIT_TRAILERS else { return .next }
+    return withUnsafeMutablePointer(to: &chunk) { current in
+      var shown = LuaChunk(current: current)
+      return withUnsafeMutablePointer(to: &shown) { verdict(x, wl_resume(slot, x.state, $0), slot) }
+    }
+  }
+
+  // MARK: What comes of a call
+
+  private func verdict(_ x: Exchange, _ outcome: Int32, _ slot: UnsafeMutablePointer<wl_slot>?) -> FilterVerdict {
+    switch Int(outcome) {
+    case WL_DONE:
+      WaitingCalls.end(x)
+      return .next
+    case WL_WAIT_BODY:
+      suspend(x, slot)
+      if x.phase == .request { return x.bufferRequestBody(limit: bodyLimit) }
+      return x.bufferResponseBody(limit: bodyLimit)
+    case WL_WAIT_CHUNK, WL_WAIT_TRAILERS:
+      WaitingCalls.make(x).pointee[x.phase] = slot
+      if WaitingCalls.isRequestSide(x.phase) { x.watchRequestBody() } else { x.watchResponseBody() }
+      return .next
+    case WL_SLEEP:
+      suspend(x, slot)
+      x.worker.resume(x.reference, afterMilliseconds: slot?.pointee.milliseconds ?? 0)
+      return .suspend
+    case WL_RESPONDED:
+      WaitingCalls.end(x)
+      return .respond
+    default:
+      WaitingCalls.end(x)
+      return failed(x, outcome)
+    }
+  }
+
+  private func suspend(_ x: Exchange, _ slot: UnsafeMutablePointer<wl_slot>?) {
+    let waiting = WaitingCalls.make(x)
+    waiting.pointee[x.phase] = slot
+    waiting.pointee.isSuspended = true
+    counters.suspended.add()
+  }
+
+  private func failed(_ x: Exchange, _ outcome: Int32) -> FilterVerdict {
+    report(outcome, x.now)
+    if type.onError == .skip { return .next }
+    x.respond(500, body: Bytes("a filter failed\n"), details: "lua_error")
+    x.addFlags(.filterError)
+    return .respond
+  }
+
+  private func report(_ outcome: Int32, _ now: UInt64) {
+    let failure = state.failure(outcome)
+    if failure.reason == .limit { counters.limits.add() } else { counters.errors.add() }
+    guard let suppressed = state.errorLog.take(now: now) else { return }
+    var metadata: Logger.Metadata = ["filter": "\(type.filterName)", "bundle": "\(type.program.name)"]
+    if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
+    type.logger.error("\(failure)", metadata: metadata)
+  }
+}

@@ -1,0 +1,75 @@
+import Logging
+import WeftBundle
+import WeftConfig
+import WeftFilter
+
+/// The filter type `lua`: runs a bundle, or a script that stands in the configuration or in a file of its own.
+///
+/// ```yaml
+/// type: lua
+/// config:
+///   bundle: tenant-tag            # or ./path/to/folder; or script: |...; or file: ./tag.lua
+///   settings: {header: x-tenant}  # what the bundle's schema allows
+///   onError: deny                 # or skip
+///   limits: {cpu: 10ms}           # instead of what the bundle asks for
+/// ```
+public struct LuaFilterType: FilterType {
+  public static let name = "lua"
+
+  /// What happens to an exchange for which the script fails.
+  public enum ErrorPolicy: String, Sendable, CaseIterable {
+    /// It is answered with 500.
+    case deny
+    /// It goes on as if the filter were not there.
+    case skip
+  }
+
+  let program: LuaProgram
+  let settings: ValueTape?
+  let onError: ErrorPolicy
+  let filterName: String
+  let logger: Logger
+  let metrics: LuaMetrics
+  public let fingerprint: String
+  public let watchedPaths: [String]
+
+  public init(_ reader: ObjectReader, _ context: FilterTypeContext) throws {
+    reader.exactlyOne(of: "bundle", "script", "file")
+    let source = try LuaSource(reader, context)
+    let limits = reader.optional("limits") { try BundleLimits($0, defaults: source.limits) }
+    onError = reader.enumeration("onError", default: .deny)
+    let given = reader.rawNode("settings")
+    let empty = ConfigNode.empty(at: reader.location(of: "settings"), path: reader.node.path.appending("settings"))
+    let values = try source.settings(given ?? empty)
+
+    program = LuaProgram(
+      name: source.name, entry: source.entry, sources: source.files, digest: source.digest,
+      limits: limits ?? source.limits)
+    var tape: ValueTape?
+    if let values {
+      var written = ValueTape()
+      written.append(values)
+      tape = written
+    }
+    settings = tape
+    filterName = context.name
+    logger = context.logger
+    metrics = try LuaMetrics(context.metrics)
+    fingerprint = program.key
+    watchedPaths = [source.place]
+
+    let trial: LuaState
+    do {
+      trial = try LuaState(program)
+    } catch {
+      throw source.diagnostic(error)
+    }
+    if !trial.hasOnRequest && !trial.hasOnResponse && !trial.hasOnLog {
+      reader.warn(nil, "\(source.name) defines none of on_request, on_response and on_log, so that it does nothing")
+    }
+  }
+
+  public func makeFilter(_ worker: WorkerContext) throws -> HTTPFilter {
+    LuaFilter(self, try LuaStates.state(for: program, on: worker), worker)
+  }
+}

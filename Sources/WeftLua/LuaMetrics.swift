@@ -1,0 +1,46 @@
+import WeftFilter
+import WeftTelemetry
+
+/// The families that the Lua host counts in.
+struct LuaMetrics: Sendable {
+  let calls: CounterFamily
+  let durations: HistogramFamily
+  let errors: CounterFamily
+  let suspended: GaugeFamily
+
+  /// One call in so many is timed: reading the thread's clock costs as much as a small script.
+  static let sampling: UInt32 = 64
+
+  init(_ registry: MetricsRegistry) throws {
+    calls = try registry.counter("weft_lua_calls_total", help: "Calls into a script.", labels: ["bundle"])
+    durations = try registry.histogram(
+      "weft_lua_call_duration_seconds", help: "CPU time of a call into a script, of one call in 64.",
+      unit: .nanoseconds, buckets: HistogramBuckets.shortDurations, labels: ["bundle"])
+    errors = try registry.counter(
+      "weft_filter_errors_total", help: "Failures of a filter: error, limit, timeout.", labels: ["filter", "reason"])
+    suspended = try registry.gauge(
+      "weft_filter_suspended", help: "Exchanges that a filter holds back.", labels: ["filter"])
+    let memory = try MetricDescriptor(
+      .gauge, name: "weft_lua_memory_bytes", help: "Memory of a bundle's Lua states.", unit: .bytes, labels: ["bundle"])
+    let id = ObjectIdentifier(registry)
+    // Another filter of this process has registered it otherwise.
+    try? registry.collected(memory) { LuaStates.memory(in: id) }
+  }
+}
+
+/// One filter's series on one worker.
+struct LuaCounters {
+  let calls: Counter
+  let durations: Histogram
+  let errors: Counter
+  let limits: Counter
+  let suspended: Gauge
+
+  init(_ metrics: LuaMetrics, _ shard: MetricsShard, filter: String, bundle: String) {
+    calls = shard.counter(metrics.calls, [bundle])
+    durations = shard.histogram(metrics.durations, [bundle])
+    errors = shard.counter(metrics.errors, [filter, LuaFailure.Reason.error.rawValue])
+    limits = shard.counter(metrics.errors, [filter, LuaFailure.Reason.limit.rawValue])
+    suspended = shard.gauge(metrics.suspended, [filter])
+  }
+}

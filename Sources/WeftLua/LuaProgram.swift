@@ -1,0 +1,50 @@
+import CLuaHost
+import WeftBundle
+import WeftIO
+
+/// Lua code and its bounds: what states are made from. Immutable and shared by all workers.
+final class LuaProgram: Sendable {
+  /// What logs and metrics call it: a bundle's name, or the filter's for a script that stands alone.
+  let name: String
+  let entry: OwnedBytes
+  let limits: BundleLimits
+  /// Two programs of the same key do the same, and share their states.
+  let key: String
+
+  private let paths: [OwnedBytes]
+  private let texts: [OwnedBytes]
+  /// The table of sources that the host reads; lives as long as the program.
+  nonisolated(unsafe) let sources: UnsafePointer<wl_source>
+  var sourceCount: Int { paths.count }
+
+  init(name: String, entry: String, sources files: [Bundle.Source], digest: String, limits: BundleLimits) {
+    self.name = name
+    self.entry = OwnedBytes(entry)
+    self.limits = limits
+    key = "\(digest) \(limits.memory) \(limits.cpu.nanoseconds) \(limits.logLines)"
+    paths = files.map { OwnedBytes($0.path) }
+    texts = files.map { OwnedBytes($0.text) }
+    let table = UnsafeMutablePointer<wl_source>.allocate(capacity: max(files.count, 1))
+    for (i, (path, text)) in zip(paths, texts).enumerated() {
+      (table + i).initialize(to: wl_source(path: wl_text(path.bytes), text: wl_text(text.bytes)))
+    }
+    sources = UnsafePointer(table)
+  }
+
+  deinit { sources.deallocate() }
+}
+
+extension wl_text {
+  /// No bytes at all, which is not the same as empty ones.
+  static var none: wl_text { wl_text(base: nil, count: 0) }
+
+  @inline(__always)
+  init(_ bytes: Bytes) { self.init(base: bytes.base, count: bytes.count) }
+
+  /// The bytes; empty when there are none.
+  @inline(__always)
+  var bytes: Bytes {
+    guard let base else { return Bytes() }
+    return Bytes(base, count)
+  }
+}

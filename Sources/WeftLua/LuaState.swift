@@ -1,0 +1,112 @@
+import CLuaHost
+import WeftBundle
+import WeftIO
+
+/// Why Lua code could not be loaded or run.
+struct LuaFailure: Error, CustomStringConvertible {
+  enum Reason: String {
+    /// The script's own error.
+    case error
+    /// Too much processor time or memory.
+    case limit
+  }
+
+  let reason: Reason
+  /// The message, with a traceback where there is one.
+  let description: String
+
+  init(_ outcome: Int32, _ description: String) {
+    reason = outcome == WL_FAILED ? .error : .limit
+    self.description = description
+  }
+
+  /// The file and line that the message begins with (`main.lua:12: ...`), and what follows them on the first line.
+  var place: (file: String, line: Int, message: String)? {
+    let parts = (description.split(separator: "\n").first ?? "").split(
+      separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, parts[0].hasSuffix(".lua"), let line = Int(parts[1]) else { return nil }
+    return (String(parts[0]), line, String(parts[2].drop(while: { $0 == " " })))
+  }
+}
+
+/// One Lua state: what a program is on one worker. Shared by all filters there that run the program.
+///
+/// Made on any thread, then used on its worker's alone.
+final class LuaState {
+  let program: LuaProgram
+  let host: OpaquePointer
+  /// The functions that the script defines, by `WL_ON_...`.
+  let hasOnRequest: Bool
+  let hasOnResponse: Bool
+  let hasOnLog: Bool
+  /// Bounds the lines that scripts log, and those about their errors.
+  var scriptLog: LogBudget
+  var errorLog = LogBudget(linesPerSecond: 5)
+
+  /// Settings of filters that have gone, perhaps on another thread.
+  private let released = Locked<[Int32]>([])
+  private var tape: UnsafeMutableBufferPointer<UInt8>?
+
+  /// Processor time for running a bundle's files when it is loaded.
+  private static let loadNanoseconds: UInt64 = 1_000_000_000
+
+  init(_ program: LuaProgram) throws(LuaFailure) {
+    var accessors = LuaAccessors.table()
+    guard let host = wl_open(&accessors, program.limits.memory) else {
+      throw LuaFailure(Int32(WL_FAILED_MEMORY), "no memory for a Lua state")
+    }
+    let entry = wl_text(program.entry.bytes)
+    let outcome = wl_load(host, program.sources, program.sourceCount, entry, Self.loadNanoseconds)
+    if outcome != WL_DONE {
+      let message = wl_error(host).bytes.string
+      wl_close(host)
+      throw LuaFailure(outcome, message)
+    }
+    wl_limit_cpu(host, UInt64(clamping: program.limits.cpu.nanoseconds))
+    self.program = program
+    self.host = host
+    hasOnRequest = wl_has(host, Int32(WL_ON_REQUEST)) != 0
+    hasOnResponse = wl_has(host, Int32(WL_ON_RESPONSE)) != 0
+    hasOnLog = wl_has(host, Int32(WL_ON_LOG)) != 0
+    scriptLog = LogBudget(linesPerSecond: program.limits.logLines)
+  }
+
+  deinit {
+    wl_close(host)
+    tape?.deallocate()
+  }
+
+  /// Bytes that the state has in use. For any thread.
+  var memory: Int { wl_memory(host) }
+
+  /// Why the last call failed.
+  func failure(_ outcome: Int32) -> LuaFailure { LuaFailure(outcome, wl_error(host).bytes.string) }
+
+  /// Makes a read-only table of settings.
+  /// - Returns: its reference, or nil when the state has no memory left.
+  func makeSettings(_ tape: ValueTape) -> Int32? {
+    for reference in released.withLock({ list in
+      let taken = list
+      list.removeAll()
+      return taken
+    }) {
+      wl_release(host, reference)
+    }
+    let reference = tape.bytes.withUnsafeBufferPointer { wl_make_settings(host, wl_text(base: $0.baseAddress, count: $0.count)) }
+    return reference == LUA_NOREF ? nil : reference
+  }
+
+  /// Lets go of settings, from any thread: the state itself does it when it next makes some.
+  func release(settings reference: Int32) { released.withLock { $0.append(reference) } }
+
+  /// Writes a value for Lua to read at once: valid until the next one.
+  func lendTape(_ write: (inout ValueTape) -> Void) -> wl_text {
+    var made = ValueTape()
+    write(&made)
+    tape?.deallocate()
+    let copy = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: made.bytes.count)
+    _ = copy.initialize(from: made.bytes)
+    tape = copy
+    return wl_text(base: UnsafePointer(copy.baseAddress), count: copy.count)
+  }
+}
