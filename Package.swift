@@ -65,7 +65,7 @@ let package = Package(
     .testTarget(name: "WeftTelemetryTests", dependencies: ["WeftTelemetry"]),
     .testTarget(name: "WeftFilterTests", dependencies: ["WeftFilter"]),
     .testTarget(name: "WeftFiltersTests", dependencies: ["WeftFilters"]),
-    .testTarget(name: "WeftLuaTests", dependencies: ["WeftLua"]),
+    .testTarget(name: "WeftLuaTests", dependencies: ["WeftLua", "WeftBundle", "CLuaHost"]),
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
     .testTarget(name: "EndToEnd", dependencies: ["WeftIO"]),
   ],

@@ -171,7 +171,8 @@ extension SettingsSchema {
   }
 
   fileprivate var countText: String {
-    count.upperBound == Int.max ? "at least \(count.lowerBound)" : "allowed are \(count.lowerBound) to \(count.upperBound)"
+    count.upperBound == Int.max
+      ? "at least \(count.lowerBound)" : "allowed are \(count.lowerBound) to \(count.upperBound)"
   }
 }
 

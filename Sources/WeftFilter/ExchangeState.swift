@@ -127,6 +127,8 @@ extension ExchangeState {
     requestBodyLength = 0
     request.headers.dropKept()
     response.headers.dropKept()
+    requestTrailers.reset()
+    responseTrailers.reset()
   }
 }
 

@@ -55,4 +55,3 @@ extension LuaAccessors {
     return own.map { fields in filter.state.lendTape { $0.append(fields) } } ?? .none
   }
 }
-

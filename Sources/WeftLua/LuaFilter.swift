@@ -13,7 +13,7 @@ final class LuaFilter: HTTPFilter {
   let type: LuaFilterType
   let state: LuaState
   private let host: OpaquePointer
-  private let counters: LuaCounters
+  private let series: LuaCounters
   private let own: UnsafeMutablePointer<Own>
   private let bodyLimit: Int
 
@@ -29,7 +29,7 @@ final class LuaFilter: HTTPFilter {
     self.type = type
     self.state = state
     host = state.host
-    counters = LuaCounters(type.metrics, worker.metrics, filter: type.filterName, bundle: type.program.name)
+    series = LuaCounters(type.metrics, worker.metrics, filter: type.filterName, bundle: type.program.name)
     bodyLimit = type.program.limits.body
     own = .allocate(capacity: 1)
     own.initialize(to: Own())
@@ -82,7 +82,7 @@ final class LuaFilter: HTTPFilter {
     guard let waiting = WaitingCalls.of(x) else { return .next }
     if waiting.pointee.isSuspended {
       waiting.pointee.isSuspended = false
-      counters.suspended.sub()
+      series.suspended.sub()
     }
     switch x.phase {
     case .request, .response, .ended:
@@ -97,7 +97,7 @@ final class LuaFilter: HTTPFilter {
 
   override func onEnd(_ x: Exchange) {
     guard let waiting = WaitingCalls.of(x) else { return }
-    if waiting.pointee.isSuspended { counters.suspended.sub() }
+    if waiting.pointee.isSuspended { series.suspended.sub() }
     if let slot = waiting.pointee.request { wl_cancel(slot) }
     if let slot = waiting.pointee.response { wl_cancel(slot) }
     WaitingCalls.drop(x)
@@ -109,7 +109,7 @@ final class LuaFilter: HTTPFilter {
   private func start(
     _ function: Int32, _ x: Exchange, _ slot: inout UnsafeMutablePointer<wl_slot>?
   ) -> Int32 {
-    counters.calls.add()
+    series.calls.add()
     own.pointee.sample &+= 1
     if !own.pointee.isPrepared || own.pointee.sample & (LuaMetrics.sampling - 1) == 0 {
       return startSlowly(function, x, &slot)
@@ -133,7 +133,7 @@ final class LuaFilter: HTTPFilter {
     let before = ThreadClock.now
     let outcome = wl_start(
       host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
-    counters.durations.observe(nanoseconds: ThreadClock.now - before)
+    series.durations.observe(nanoseconds: ThreadClock.now - before)
     return outcome
   }
 
@@ -180,7 +180,7 @@ final class LuaFilter: HTTPFilter {
     let waiting = WaitingCalls.make(x)
     waiting.pointee[x.phase] = slot
     waiting.pointee.isSuspended = true
-    counters.suspended.add()
+    series.suspended.add()
   }
 
   private func failed(_ x: Exchange, _ outcome: Int32) -> FilterVerdict {
@@ -193,7 +193,7 @@ final class LuaFilter: HTTPFilter {
 
   private func report(_ outcome: Int32, _ now: UInt64) {
     let failure = state.failure(outcome)
-    if failure.reason == .limit { counters.limits.add() } else { counters.errors.add() }
+    if failure.reason == .limit { series.limits.add() } else { series.errors.add() }
     guard let suppressed = state.errorLog.take(now: now) else { return }
     var metadata: Logger.Metadata = ["filter": "\(type.filterName)", "bundle": "\(type.program.name)"]
     if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }

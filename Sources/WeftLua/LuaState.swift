@@ -92,7 +92,9 @@ final class LuaState {
     }) {
       wl_release(host, reference)
     }
-    let reference = tape.bytes.withUnsafeBufferPointer { wl_make_settings(host, wl_text(base: $0.baseAddress, count: $0.count)) }
+    let reference = tape.bytes.withUnsafeBufferPointer {
+      wl_make_settings(host, wl_text(base: $0.baseAddress, count: $0.count))
+    }
     return reference == LUA_NOREF ? nil : reference
   }
 

@@ -80,6 +80,7 @@ extension FilterBenchExchange {
   func pumpRequest() {
     while !isSuspended && !pieces.isEmpty && (isBuffering || progress == .upstream) {
       let piece = OwnedBytes(pieces.removeFirst())
+      if pieces.isEmpty { takeTrailers(into: &state.pointee.requestTrailers) }
       requestChunk(piece.bytes, isLast: pieces.isEmpty, from: 0)
       withExtendedLifetime(piece) {}
     }
@@ -130,10 +131,7 @@ extension FilterBenchExchange {
       return
     }
     if bytes.count > 0 { upstreamRequest?.pieces.append(bytes.array) }
-    if isLast && !trailers.isEmpty {
-      takeTrailers(into: &state.pointee.requestTrailers)
-      requestTrailers(from: 0)
-    }
+    if isLast && state.pointee.requestTrailers.count > 0 { requestTrailers(from: 0) }
   }
 
   private func requestTrailers(from first: Int) {

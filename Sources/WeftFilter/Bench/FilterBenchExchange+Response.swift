@@ -133,6 +133,7 @@ extension FilterBenchExchange {
   private func pumpResponse() {
     while !isSuspended && !pieces.isEmpty && (isBuffering || headIsOut) && progress != .ended {
       let piece = OwnedBytes(pieces.removeFirst())
+      if pieces.isEmpty { takeTrailers(into: &state.pointee.responseTrailers) }
       responseChunk(piece.bytes, isLast: pieces.isEmpty, from: chain.count - 1)
       withExtendedLifetime(piece) {}
     }
@@ -184,10 +185,9 @@ extension FilterBenchExchange {
     }
     if bytes.count > 0 { response?.pieces.append(bytes.array) }
     if !isLast { return }
-    if trailers.isEmpty {
+    if state.pointee.responseTrailers.count == 0 {
       progress = .answered
     } else {
-      takeTrailers(into: &state.pointee.responseTrailers)
       responseTrailers(from: chain.count - 1)
     }
   }
