@@ -34,6 +34,14 @@ static pthread_key_t exit_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int is_ready;
 
+// Raises, with the line of the function at `level`.
+static void out_of_time(lua_State *L, wl_host *h, int level) {
+  luaL_where(L, level);
+  lua_pushfstring(L, "the call has used up its processor time (%d ms)", (int)(h->cpu_limit / 1000000));
+  lua_concat(L, 2);
+  lua_error(L);
+}
+
 static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   wl_host *h = wl_host_of(L);
@@ -42,13 +50,11 @@ static void stop(lua_State *L, lua_Debug *ar) {
     lua_sethook(L, NULL, 0, 0);
     return;
   }
-  wl_check_time(L, h);
+  out_of_time(L, h, 0);
 }
 
 void wl_check_time(lua_State *L, wl_host *h) {
-  if (WL_UNLIKELY(h->expired)) {
-    luaL_error(L, "the call has used up its processor time (%d ms)", (int)(h->cpu_limit / 1000000));
-  }
+  if (WL_UNLIKELY(h->expired)) out_of_time(L, h, 1);
 }
 
 static uint64_t thread_time(void) {
