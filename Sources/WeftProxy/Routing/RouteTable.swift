@@ -76,15 +76,17 @@ final class RouteTable: @unchecked Sendable {
     let n = RequestHost.nameLength(field)
     if n == 0 || n > RouteScratch.hostLimit { return storage.anyHost }
     let name = scratch.host
-    var i = 0
-    while i &+ 8 <= n {
-      let word = WordHash.lower(WordHash.load(field.base + i))
-      UnsafeMutableRawPointer(name + i).storeBytes(of: word.littleEndian, as: UInt64.self)
-      i &+= 8
-    }
-    while i < n {
-      name[i] = asciiLower(field[i])
-      i &+= 1
+    if n >= 8 {
+      var i = 0
+      while i < n {
+        // The last eight bytes end with the name and may overlap those before.
+        let at = min(i, n &- 8)
+        let word = WordHash.lower(WordHash.load(field.base + at))
+        UnsafeMutableRawPointer(name + at).storeBytes(of: word.littleEndian, as: UInt64.self)
+        i &+= 8
+      }
+    } else {
+      for i in 0..<n { name[i] = asciiLower(field[i]) }
     }
     UnsafeMutableRawPointer(name + n).storeBytes(of: 0, as: UInt64.self)
 
