@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 SWIFT ?= swift
 # Whole-program optimisation across modules, and one file to copy to a machine without a Swift toolchain.
-RELEASE_FLAGS ?= -c release -static-stdlib -Xswiftc -cross-module-optimization
+RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -cross-module-optimization
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 

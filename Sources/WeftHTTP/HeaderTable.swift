@@ -12,8 +12,11 @@ public struct HeaderTable: ~Copyable {
   public static let fieldLimit = 256
   /// Bytes that filters may add to one head.
   public static let arenaLimit = 128 * 1024
+  /// Rows that a table begins with; it grows as it must, and keeps what it grew to.
+  @usableFromInline static var initialRoom: Int { 24 }
 
-  @usableFromInline let fields: UnsafeMutablePointer<HeaderField>
+  @usableFromInline var fields: UnsafeMutablePointer<HeaderField>
+  @usableFromInline var room = HeaderTable.initialRoom
   @usableFromInline var fieldCount = 0
   @usableFromInline var wireBase: BytePointer
   @usableFromInline var arena = Arena(capacity: 512, limit: HeaderTable.arenaLimit)
@@ -22,7 +25,7 @@ public struct HeaderTable: ~Copyable {
   @usableFromInline var refused = false
 
   public init() {
-    fields = .allocate(capacity: Self.fieldLimit)
+    fields = .allocate(capacity: Self.initialRoom)
     wireBase = BytePointer(arena.base)
   }
 
@@ -76,9 +79,22 @@ public struct HeaderTable: ~Copyable {
   /// Appends a row; false when the table is full.
   @inlinable @inline(__always)
   public mutating func append(_ f: HeaderField) -> Bool {
-    if fieldCount == Self.fieldLimit { return false }
+    if fieldCount == room && !grow() { return false }
     fields[fieldCount] = f
     fieldCount &+= 1
+    return true
+  }
+
+  /// Makes room for more rows; false when the table is full.
+  @usableFromInline
+  mutating func grow() -> Bool {
+    if room >= Self.fieldLimit { return false }
+    let more = min(room * 2, Self.fieldLimit)
+    let bigger = UnsafeMutablePointer<HeaderField>.allocate(capacity: more)
+    bigger.update(from: fields, count: fieldCount)
+    fields.deallocate()
+    fields = bigger
+    room = more
     return true
   }
 
@@ -215,7 +231,7 @@ public struct HeaderTable: ~Copyable {
   /// - Returns: false, and `hasOverflowed`, when a limit is reached.
   @inlinable @discardableResult
   public mutating func add(_ name: Bytes, _ value: Bytes, known: KnownHeader) -> Bool {
-    if fieldCount == Self.fieldLimit || name.count > 0xffff {
+    if name.count > 0xffff || (fieldCount == room && !grow()) {
       refused = true
       return false
     }

@@ -173,6 +173,13 @@ final class Supervisor {
     for (l, listener) in new.listeners.enumerated() where !open.contains(listener.address) {
       for w in workers.indices {
         do {
+          // The first time without sharing, so that another process at the same address is noticed: shared, each of
+          // the two would get some of the connections.
+          if snapshot == nil && w == 0 {
+            var alone = ListenOptions()
+            alone.reusePort = false
+            Socket.close(try Socket.listen(listener.address, alone))
+          }
           descriptors[w][l] = try Socket.listen(listener.address)
         } catch {
           for opened in descriptors { for fd in opened.values { Socket.close(fd) } }

@@ -91,6 +91,8 @@ struct UpstreamConnection: ~Copyable {
   var reused = false
   /// Bytes of the present response have come.
   var sawBytes = false
+  /// It takes no more of the request; what it has answered can still be read.
+  var isWriteBroken = false
   var requests: UInt32 = 0
   var input: Buffer
   var output = ByteQueue()

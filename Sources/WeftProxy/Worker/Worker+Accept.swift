@@ -62,7 +62,7 @@ extension Worker {
     c.pointee.requests = 0
     c.pointee.lingered = 0
     c.pointee.setPeer(peer)
-    c.pointee.local = SocketAddress()
+    c.pointee.local = Socket.localAddress(fd)
     c.pointee.listener = l
     c.pointee.timer.token = c.pointee.token.raw
     l.pointee.connections &+= 1

@@ -70,6 +70,14 @@ extension Worker {
       } else if c.pointee.input.space == 0 || c.pointee.input.start > 0 && c.pointee.input.space < 4096 {
         c.pointee.input.compact()
       }
+      if c.pointee.input.space == 0 {
+        guard let x = exchange(for: c) else { return }
+        c.pointee.phase = .exchange
+        startRecord(x, c)
+        x.pointee.state.pointee.request.reset()
+        c.pointee.closeAfter = true
+        return fail(x, .requestHeadersTooLarge)
+      }
       switch fill(c) {
       case .bytes: continue
       case .wouldBlock: continue

@@ -48,6 +48,7 @@ extension Worker {
     s.pointee.startedWall = clock.pointee.wall
     s.pointee.peerAddress = c.pointee.peer
     s.pointee.clientAddress = c.pointee.peer
+    s.pointee.localAddress = c.pointee.local
     if let l = c.pointee.listener {
       s.pointee.listenerName = l.pointee.name.bytes
       l.pointee.metrics.requestsActive.add()

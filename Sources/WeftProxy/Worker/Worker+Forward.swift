@@ -109,6 +109,7 @@ extension Worker {
     u.pointee.readable = false
     u.pointee.sawEOF = false
     u.pointee.reused = false
+    u.pointee.isWriteBroken = false
     u.pointee.requests = 0
     u.pointee.endpoint = e
     u.pointee.timer.token = u.pointee.token.raw

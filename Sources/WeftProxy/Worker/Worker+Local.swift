@@ -36,6 +36,7 @@ extension Worker {
   /// Ends the exchange with one of the proxy's own errors; the whole chain's response side sees it.
   func fail(_ x: ExchangeRef, _ failure: Failure) {
     let s = x.pointee.state
+    if x.pointee.call != nil { return failCall(x, failure) }
     if x.pointee.responseHeadSent { return abort(x, failure) }
     s.pointee.responseFlags.formUnion(failure.flags)
     let details = s.pointee.details

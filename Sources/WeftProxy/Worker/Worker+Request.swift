@@ -148,6 +148,7 @@ extension Worker {
     x.pointee.stage = .bufferingRequest
     x.pointee.requestMode = .buffered
     x.pointee.requestDecoder = BodyDecoder(s.pointee.request.framing)
+    s.pointee.requestTrailers.reset()
     s.pointee.request.headers.remove(.expect)
     if case .length(let n) = s.pointee.request.framing, n > UInt64(s.pointee.requestBufferLimit) {
       return fail(x, .requestBodyTooLarge)
@@ -208,6 +209,7 @@ extension Worker {
     }
     x.pointee.requestMode = .decoded
     x.pointee.requestDecoder = BodyDecoder(s.pointee.request.framing)
+    s.pointee.requestTrailers.reset()
     // A filter may change the body's length, so that only chunks can carry it.
     x.pointee.requestChunked = true
     s.pointee.request.headers.remove(.contentLength)

@@ -18,7 +18,7 @@ extension Worker {
         return
       }
       if x.pointee.stage != .bufferingRequest {
-        guard let u = x.pointee.upstream, u.pointee.phase == .active else { return }
+        guard let u = x.pointee.upstream, u.pointee.phase == .active, !u.pointee.isWriteBroken else { return }
         if !u.pointee.output.isEmpty { return }
       }
       if !c.pointee.input.isEmpty {
@@ -211,7 +211,9 @@ extension Worker {
 
   /// Sends what is left of a buffered body.
   func sendBuffered(_ x: ExchangeRef) {
-    guard x.pointee.requestMode == .buffered, let u = x.pointee.upstream, u.pointee.phase == .active else { return }
+    guard x.pointee.requestMode == .buffered, let u = x.pointee.upstream, u.pointee.phase == .active,
+      !u.pointee.isWriteBroken
+    else { return }
     let generation = x.pointee.generation
     while x.pointee.generation == generation, x.pointee.upstream == u, u.pointee.output.isEmpty {
       let body = x.pointee.state.pointee.bufferedRequestBody.bytes

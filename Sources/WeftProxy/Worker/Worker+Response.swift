@@ -150,6 +150,11 @@ extension Worker {
     x.pointee.stage = .response
     x.pointee.responseTracker = BodyTracker(s.pointee.response.framing)
     s.pointee.phase = .response
+    if let call = x.pointee.call {
+      if s.pointee.response.framing == .none { return deliverCall(x) }
+      s.pointee.responseBufferLimit = call.responseLimit
+      return startBufferingResponse(x)
+    }
     guard let chain = s.pointee.chain else { return responseVerdict(x, .next) }
     let verdict = chain._withUnsafeGuaranteedRef { $0.response(s, from: $0.count &- 1) }
     responseVerdict(x, verdict)
@@ -244,6 +249,7 @@ extension Worker {
     x.pointee.responseMode = .buffered
     x.pointee.responseBufferedBy = ExchangeState.chainLimit
     x.pointee.responseDecoder = BodyDecoder(s.pointee.response.framing)
+    s.pointee.responseTrailers.reset()
     if let u = x.pointee.upstream { pumpResponse(u) }
   }
 
@@ -313,6 +319,7 @@ extension Worker {
     }
     x.pointee.responseMode = .decoded
     x.pointee.responseDecoder = BodyDecoder(framing)
+    s.pointee.responseTrailers.reset()
     s.pointee.response.headers.remove(.contentLength)
     if isOldClient {
       // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.

@@ -91,6 +91,7 @@ extension Worker {
       if isLast {
         x.pointee.stage = .response
         x.pointee.responseIsComplete = true
+        if x.pointee.call != nil { return deliverCall(x) }
         continueResponse(x)
       }
       return

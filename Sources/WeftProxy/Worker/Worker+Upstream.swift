@@ -63,16 +63,14 @@ extension Worker {
   /// The upstream takes no more of the request. It may have answered before it closed: that answer counts.
   private func upstreamWriteFailed(_ u: UpstreamRef) {
     u.pointee.output.releaseAll(pool)
-    if let x = u.pointee.exchange, !x.pointee.responseStarted {
-      // What the request still has to say is of no use; the response, if there is one, is.
-      let generation = u.pointee.generation
-      u.pointee.readable = true
-      u.pointee.sawEOF = true
-      x.pointee.replayLost = x.pointee.replayLost || !x.pointee.requestDone && x.pointee.requestMode == .decoded
-      pumpResponse(u)
-      if u.pointee.generation != generation { return }
+    u.pointee.isWriteBroken = true
+    u.pointee.readable = true
+    u.pointee.sawEOF = true
+    let generation = u.pointee.generation
+    pumpResponse(u)
+    if u.pointee.generation == generation, let x = u.pointee.exchange, !x.pointee.responseStarted {
+      upstreamFailed(u, .upstreamReset)
     }
-    upstreamFailed(u, .upstreamReset)
   }
 
   // MARK: Failing
@@ -161,7 +159,7 @@ extension Worker {
   func isReusable(_ x: ExchangeRef, _ u: UpstreamRef) -> Bool {
     u.pointee.phase == .active && x.pointee.requestDone && x.pointee.state.pointee.response.keepAlive
       && !x.pointee.responseTracker.isUntilClose && !u.pointee.sawEOF && u.pointee.input.isEmpty
-      && u.pointee.output.isEmpty
+      && u.pointee.output.isEmpty && !u.pointee.isWriteBroken
   }
 
   /// Puts a connection without an exchange into its endpoint's pool, or closes it.
