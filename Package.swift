@@ -67,7 +67,8 @@ let package = Package(
     .testTarget(name: "WeftFiltersTests", dependencies: ["WeftFilters"]),
     .testTarget(name: "WeftLuaTests", dependencies: ["WeftLua", "WeftBundle", "CLuaHost"]),
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
-    .testTarget(name: "EndToEnd", dependencies: ["WeftIO"]),
+    // Drives the built binary; depends on it so that it is built.
+    .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux"]),
   ],
   swiftLanguageModes: [.v6]
 )
