@@ -2,7 +2,10 @@ import Glibc
 
 /// A program that was started, with its output in files.
 final class ChildProcess: @unchecked Sendable {
-  enum End: Equatable, Sendable { case exited(Int32), killed(Int32) }
+  enum End: Equatable, Sendable {
+    case exited(Int32)
+    case killed(Int32)
+  }
 
   let pid: pid_t
   let outputPath: String

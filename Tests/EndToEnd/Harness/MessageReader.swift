@@ -10,7 +10,8 @@ struct EndOfStream: Error, CustomStringConvertible {
   let partial: [UInt8]
   var description: String {
     isClean
-      ? "the connection ended" : "the connection ended within a message, after \(String(decoding: partial, as: UTF8.self))"
+      ? "the connection ended"
+      : "the connection ended within a message, after \(String(decoding: partial, as: UTF8.self))"
   }
 }
 
