@@ -91,9 +91,9 @@ extension Worker {
   @inline(__always)
   private func parseRequest(_ c: ClientRef) -> Bool {
     guard let x = exchange(for: c) else { return true }
+    let s = x.pointee.state
     let outcome = HTTP1Parser.parseRequest(
-      c.pointee.input.readPointer, c.pointee.input.count, into: &x.pointee.state.pointee.request,
-      limits: settings.limits)
+      c.pointee.input.readPointer, c.pointee.input.count, into: &s.pointee.request, limits: settings.limits)
     switch outcome {
     case .complete(let length):
       c.pointee.input.start &+= length
@@ -205,7 +205,8 @@ extension Worker {
     case .head:
       guard let x = exchange(for: c) else { return }
       c.pointee.phase = .exchange
-      x.pointee.state.pointee.request.reset()
+      let s = x.pointee.state
+      s.pointee.request.reset()
       c.pointee.closeAfter = true
       startRecord(x, c)
       fail(x, .requestHeaderTimeout)
@@ -262,8 +263,9 @@ extension Worker {
     if let x = c.pointee.exchange, x.pointee.stage != .done, c.pointee.phase == .exchange || c.pointee.phase == .tunnel
     {
       if c.pointee.phase == .exchange {
-        x.pointee.state.pointee.responseFlags.insert(.downstreamConnectionTermination)
-        x.pointee.state.pointee.details = "downstream_connection_termination"
+        let s = x.pointee.state
+        s.pointee.responseFlags.insert(.downstreamConnectionTermination)
+        s.pointee.details = "downstream_connection_termination"
       }
       endExchange(x)
     }

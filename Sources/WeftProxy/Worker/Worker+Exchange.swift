@@ -31,9 +31,10 @@ extension Worker {
       c.pointee.exchange = nil
       x.pointee.client = nil
     }
-    x.pointee.state.pointee.request.headers.dropKept()
+    let s = x.pointee.state
+    s.pointee.request.headers.dropKept()
     // The client may have gone in the middle of a head.
-    x.pointee.state.pointee.request.scanned = 0
+    s.pointee.request.scanned = 0
     x.pointee.stage = .done
     exchanges.give(x.pointee.slot)
   }

@@ -119,7 +119,7 @@ extension Worker {
   }
 
   func tunnelTimedOut(_ u: UpstreamRef) {
-    if let x = u.pointee.exchange { x.pointee.state.pointee.responseFlags.insert(.streamIdleTimeout) }
+    if let s = u.pointee.exchange?.pointee.state { s.pointee.responseFlags.insert(.streamIdleTimeout) }
     tunnelBroken(u)
   }
 }

@@ -91,7 +91,8 @@ extension Worker {
     // is safe. It counts as no attempt.
     if wasStale && !x.pointee.staleRetried && canRepeat(x) && x.pointee.state.pointee.request.method.isIdempotent {
       x.pointee.staleRetried = true
-      x.pointee.state.pointee.attempts &-= 1
+      let s = x.pointee.state
+      s.pointee.attempts &-= 1
       x.pointee.triedEndpoints = 0
       return forward(x)
     }
