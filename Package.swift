@@ -40,7 +40,7 @@ let package = Package(
       dependencies: [
         "WeftIO", "WeftHTTP", "WeftConfig", "WeftTelemetry", .product(name: "Logging", package: "swift-log"),
       ]),
-    .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftRegex", "CZlib"]),
+    .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftRegex", "CZlib", "CLinux"]),
     .target(name: "WeftLua", dependencies: ["WeftFilter", "WeftBundle", "CLua", "CLuaHost", "CLinux"]),
     .target(
       name: "WeftProxy",

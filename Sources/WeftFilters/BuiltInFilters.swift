@@ -5,9 +5,12 @@ public enum BuiltInFilters {
   public static func register(into registry: inout FilterRegistry) {
     registry.register(HeaderModifier.self)
     registry.register(Mirror.self)
+    registry.register(RateLimit.self)
     registry.register(Redirect.self)
     registry.register(Respond.self)
+    registry.register(Retry.self)
     registry.register(URLRewrite.self)
     registry.routeFilter = RouteFilters.make
+    registry.routeRetry = { try Retry($0, $1) }
   }
 }

@@ -22,3 +22,19 @@ func findings<F: FilterType>(_ type: F.Type, _ yaml: String, services: Set<Strin
     return ["\(error)"]
   }
 }
+
+/// The rule of an HTTPRoute that holds `fields`, in flow style or indented by four.
+func routeRule(_ fields: String) throws -> HTTPRoute.Rule {
+  let loaded = ConfigLoader.load(
+    text: """
+      apiVersion: gateway.networking.k8s.io/v1
+      kind: HTTPRoute
+      metadata: {name: r}
+      spec:
+        parentRefs: [{name: g}]
+        rules:
+        - matches: [{path: {type: PathPrefix, value: /a}}]
+          \(fields)
+      """)
+  return try #require(loaded.resources.httpRoutes.all.first?.rules.first, "\(loaded.diagnostics)")
+}

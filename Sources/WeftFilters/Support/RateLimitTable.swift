@@ -1,0 +1,147 @@
+import Glibc
+import Synchronization
+
+/// Token buckets by key, shared by all workers without a lock: a rate holds for the whole process, however unevenly its
+/// requests fall on the workers.
+///
+/// A bucket is one number, the theoretical arrival time of the generic cell rate algorithm (ITU-T I.371): the moment at
+/// which it is full again. A request moves it on by one emission interval, in one compare-and-exchange, unless that
+/// would put it further into the future than the burst allows. A bucket whose time has passed is full, which is what a
+/// new key's bucket is as well; so forgetting it loses nothing, and the table needs no clean-up.
+///
+/// Keys are 64-bit hashes under a secret key. Each falls into a group of eight places. When a new key finds none that is
+/// empty or full again, the one that would be full soonest is taken.
+///
+/// Races cost a token at most: two workers that place keys at the same moment may charge one request to the wrong
+/// bucket. That needs no stronger ordering than each number's own.
+final class RateLimitTable: @unchecked Sendable {
+  /// What became of a request.
+  struct Decision {
+    let isAllowed: Bool
+    /// Requests that would be allowed right now.
+    let remaining: UInt64
+    /// Nanoseconds: until the next request would be allowed if this one is not, otherwise until the bucket is full.
+    let wait: UInt64
+    /// Whether a key in use was forgotten for this one.
+    let hasEvicted: Bool
+  }
+
+  private static let ways = 8
+  /// Times are kept in sixteenths of a nanosecond, so that intervals of high rates are exact enough.
+  static let ticks: UInt64 = 16
+  /// Exchanges of a contended bucket that are tried.
+  private static let tries = 1000
+
+  /// Groups of eight hashes, one cache line, each followed by the line of their times.
+  private let memory: UnsafeMutablePointer<Atomic<UInt64>>
+  private let byteCount: Int
+  private let groupMask: UInt64
+  /// Ticks between two requests at the rate.
+  private let interval: UInt64
+  /// Ticks that a bucket may be ahead of now: the burst.
+  private let tolerance: UInt64
+
+  /// Keys that the table holds.
+  var capacity: Int { Int(groupMask + 1) * Self.ways }
+
+  /// - Parameters:
+  ///   - interval: ticks between two requests at the rate, at least 1.
+  ///   - burst: requests that a full bucket allows at once; `interval * burst` must fit.
+  ///   - keys: rounded up to eight times a power of two. Memory is 16 bytes a key, taken as keys come.
+  init(interval: UInt64, burst: UInt64, keys: Int) throws(InvalidFilterValue) {
+    var groups: UInt64 = 1
+    while groups * UInt64(Self.ways) < UInt64(clamping: keys) { groups <<= 1 }
+    groupMask = groups - 1
+    byteCount = Int(groups) * Self.ways * 2 * MemoryLayout<UInt64>.size
+    self.interval = interval
+    tolerance = interval &* burst
+    // Fresh pages are zero and cost nothing until they are touched; and they begin at a cache line.
+    let pages = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let pages, pages != MAP_FAILED else {
+      throw InvalidFilterValue("no memory for \(keys) keys: \(String(cString: strerror(errno)))")
+    }
+    memory = pages.bindMemory(to: Atomic<UInt64>.self, capacity: Int(groups) * Self.ways * 2)
+  }
+
+  deinit {
+    // It has nothing to fail at for a whole mapping (munmap(2)).
+    munmap(UnsafeMutableRawPointer(memory), byteCount)
+  }
+
+  /// Asks for a token.
+  /// - Parameters:
+  ///   - hash: of the key.
+  ///   - now: monotonic nanoseconds.
+  func take(_ hash: UInt64, now: UInt64) -> Decision {
+    let now = now &* Self.ticks
+    let group = memory + Int(hash & groupMask) * Self.ways * 2
+    let key = hash == 0 ? 1 : hash
+    var hasEvicted = false
+    let place = find(key, in: group, now, &hasEvicted)
+    let time = group + Self.ways + place
+
+    var old = time.pointee.load(ordering: .relaxed)
+    for _ in 0..<Self.tries {
+      let next = max(old, now) &+ interval
+      let ahead = next &- now
+      if ahead > tolerance {
+        return Decision(
+          isAllowed: false, remaining: 0, wait: Self.nanoseconds(ahead &- tolerance), hasEvicted: hasEvicted)
+      }
+      let (exchanged, found) = time.pointee.compareExchange(expected: old, desired: next, ordering: .relaxed)
+      if exchanged {
+        return Decision(
+          isAllowed: true, remaining: (tolerance &- ahead) / interval, wait: Self.nanoseconds(ahead),
+          hasEvicted: hasEvicted)
+      }
+      old = found
+    }
+    // Others have won a thousand times in a row. The request is charged all the same, and the next one pays for it.
+    time.pointee.add(interval, ordering: .relaxed)
+    return Decision(isAllowed: true, remaining: 0, wait: 0, hasEvicted: hasEvicted)
+  }
+
+  /// The place of `key`, which is its own from here on.
+  @inline(__always)
+  private func find(
+    _ key: UInt64, in group: UnsafeMutablePointer<Atomic<UInt64>>, _ now: UInt64, _ hasEvicted: inout Bool
+  ) -> Int {
+    var place = 0
+    for _ in 0..<4 {
+      var i = 0
+      while i < Self.ways {
+        if group[i].load(ordering: .relaxed) == key { return i }
+        i &+= 1
+      }
+      place = soonest(group)
+      let old = group[place].load(ordering: .relaxed)
+      if old == key { return place }
+      if !group[place].compareExchange(expected: old, desired: key, ordering: .relaxed).exchanged { continue }
+      if group[Self.ways &+ place].load(ordering: .relaxed) > now {
+        hasEvicted = true
+        group[Self.ways &+ place].store(now, ordering: .relaxed)
+      }
+      return place
+    }
+    // Others place keys in this group as fast as this one looks: it shares a bucket for once.
+    return place
+  }
+
+  /// The place whose bucket is full, or will be soonest; an empty one is always full.
+  private func soonest(_ group: UnsafeMutablePointer<Atomic<UInt64>>) -> Int {
+    var best = 0
+    var bestTime = UInt64.max
+    var i = 0
+    while i < Self.ways {
+      let time = group[Self.ways &+ i].load(ordering: .relaxed)
+      if time < bestTime {
+        bestTime = time
+        best = i
+      }
+      i &+= 1
+    }
+    return best
+  }
+
+  private static func nanoseconds(_ ticks: UInt64) -> UInt64 { (ticks &+ (Self.ticks &- 1)) / Self.ticks }
+}
