@@ -9,7 +9,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "weft", targets: ["weft"]),
-    .library(name: "WeftFilter", targets: ["WeftFilter"]),
+    .library(name: "WeftFilter", targets: ["WeftFilter", "WeftConfig", "WeftTelemetry", "WeftHTTP", "WeftIO"]),
     .library(name: "WeftCommand", targets: ["WeftCommand"]),
   ],
   dependencies: [

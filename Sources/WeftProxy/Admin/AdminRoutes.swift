@@ -68,7 +68,8 @@ struct AdminRoutes {
 
   private func ready() -> AdminResponse {
     if supervisor.isDraining { return AdminResponse(status: 503, text: "draining\n") }
-    return supervisor.isReady ? AdminResponse(text: "ready\n") : AdminResponse(status: 503, text: "starting\n")
+    return supervisor.isReady && supervisor.namesAreKnown
+      ? AdminResponse(text: "ready\n") : AdminResponse(status: 503, text: "starting\n")
   }
 
   private func metrics(_ request: AdminRequest) -> AdminResponse {

@@ -12,7 +12,7 @@ struct ConfigurationLoad {
   /// Errors and warnings of all steps.
   let diagnostics: [Diagnostic]
   /// Names whose addresses are wanted.
-  let names: Set<String>
+  let names: [String: NameRefresh]
   /// What the route tables are made from.
   let routes: [ListenerPorts.Routes]
   /// Files and folders to watch.

@@ -1,5 +1,29 @@
 import Logging
+import WeftConfig
 import WeftIO
+
+/// How often a name is looked up again: when its time to live is over, within these bounds, in milliseconds.
+struct NameRefresh: Sendable {
+  var shortest: UInt64 = 1_000
+  var longest: UInt64 = 300_000
+
+  init() {}
+
+  init(_ settings: TrafficSettings.DNS) {
+    shortest = UInt64(max(settings.minRefresh.milliseconds, 1))
+    longest = max(UInt64(max(settings.maxRefresh.milliseconds, 1)), shortest)
+  }
+
+  /// For a name that several services use: as often as the most eager of them wants.
+  func merged(with other: NameRefresh) -> NameRefresh {
+    var both = self
+    both.shortest = min(shortest, other.shortest)
+    both.longest = min(longest, other.longest)
+    return both
+  }
+
+  func bound(ttl seconds: UInt32) -> UInt64 { min(max(UInt64(seconds) * 1_000, shortest), longest) }
+}
 
 /// The addresses of endpoints that are given by name, looked up again when their time to live is over.
 final class NameTable {
@@ -7,15 +31,13 @@ final class NameTable {
   private let resolver: Resolver
   private let log: Logger
   private let onChange: ([String: [IPAddress]]) -> Void
-  private var wanted: Set<String> = []
+  private var wanted: [String: NameRefresh] = [:]
   private var pending: Set<String> = []
   private(set) var addresses: [String: [IPAddress]] = [:]
   private var failures: [String: Int] = [:]
 
-  /// Seconds between two look-ups of a name, whatever its time to live.
-  private static let refresh: ClosedRange<UInt64> = 1...300
-  /// Seconds to the next try after a failure, doubling up to the bound above.
-  private static let retry: UInt64 = 1
+  /// Milliseconds to the next try after a failure, doubling up to 30 s.
+  private static let retry: UInt64 = 1_000
 
   init(loop: EventLoop, log: Logger, onChange: @escaping ([String: [IPAddress]]) -> Void) throws {
     self.loop = loop
@@ -26,25 +48,25 @@ final class NameTable {
   }
 
   /// Names that the present configuration mentions; others are forgotten.
-  func want(_ names: Set<String>) {
+  func want(_ names: [String: NameRefresh]) {
     wanted = names
-    addresses = addresses.filter { names.contains($0.key) }
-    failures = failures.filter { names.contains($0.key) }
-    for name in names where addresses[name] == nil { lookUp(name) }
+    addresses = addresses.filter { names[$0.key] != nil }
+    failures = failures.filter { names[$0.key] != nil }
+    for name in names.keys where addresses[name] == nil { lookUp(name) }
   }
 
   /// Whether every name has been looked up at least once.
-  var isComplete: Bool { wanted.allSatisfy { addresses[$0] != nil || failures[$0] != nil } }
+  var isComplete: Bool { wanted.keys.allSatisfy { addresses[$0] != nil || failures[$0] != nil } }
 
   private func lookUp(_ name: String) {
-    if pending.contains(name) || !wanted.contains(name) { return }
+    if pending.contains(name) || wanted[name] == nil { return }
     pending.insert(name)
     _ = resolver.resolve(name) { [weak self] result in self?.answered(name, result) }
   }
 
   private func answered(_ name: String, _ result: Result<Resolution, ResolveError>) {
     pending.remove(name)
-    if !wanted.contains(name) { return }
+    guard let refresh = wanted[name] else { return }
     switch result {
     case .success(let resolution):
       failures[name] = nil
@@ -54,17 +76,17 @@ final class NameTable {
         log.info("\(name) resolves to \(sorted.map(\.description).joined(separator: ", "))")
         onChange(addresses)
       }
-      again(name, min(max(UInt64(resolution.ttl), Self.refresh.lowerBound), Self.refresh.upperBound))
+      again(name, refresh.bound(ttl: resolution.ttl))
     case .failure(let error):
       // What was known stays in use: an address that still answers beats none.
       let count = failures[name, default: 0]
       failures[name] = count + 1
       if count == 0 { log.warning("cannot resolve \(name): \(error)") }
-      again(name, min(Self.retry << UInt64(min(count, 8)), 30))
+      again(name, min(Self.retry << UInt64(min(count, 8)), 30_000))
     }
   }
 
-  private func again(_ name: String, _ seconds: UInt64) {
-    loop.after(seconds * 1_000) { [weak self] in self?.lookUp(name) }
+  private func again(_ name: String, _ milliseconds: UInt64) {
+    loop.after(milliseconds) { [weak self] in self?.lookUp(name) }
   }
 }

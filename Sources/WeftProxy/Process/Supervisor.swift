@@ -252,6 +252,9 @@ final class Supervisor {
     }
   }
 
+  /// Every endpoint that is given by name has been looked up once, or has had its time.
+  var namesAreKnown: Bool { (names?.isComplete ?? true) || uptime > 10_000 }
+
   var adminAddress: SocketAddress? { admin?.address }
 
   var hasStalledWorker: Bool { workers.contains(where: \.isStalled) }

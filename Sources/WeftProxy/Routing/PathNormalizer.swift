@@ -22,14 +22,16 @@ enum PathNormalizer {
     case unchanged
     /// The normal form was appended to the writer.
     case changed
-    /// The path leads above its root, or its normal form did not fit: answer 400. What was written is of no use.
+    /// The path leads above its root, holds a malformed percent code or `%00`, or its normal form did not fit: answer 400. What was written is of no use.
     case refused
   }
 
   /// Normalises `path`, which is without its query. What does not begin with a slash (`*`) is left as it is.
   /// - Parameter w: memory that `path` does not lie in, with room for `path.count` bytes.
   static func normalise(_ path: Bytes, options: Options = [], into w: inout ByteWriter) -> Outcome {
-    if !mayNeedWork(path, options) || !needsWork(path, options) { return .unchanged }
+    if !mayNeedWork(path, options) { return .unchanged }
+    if !isWellFormed(path) { return .refused }
+    if !needsWork(path, options) { return .unchanged }
     return rewrite(path, options, &w) ? .changed : .refused
   }
 
@@ -50,6 +52,17 @@ enum PathNormalizer {
       i &+= 1
     }
     return false
+  }
+
+  /// Whether every percent sign begins a code (RFC 3986 2.1), and none of them stands for NUL, at which some backends
+  /// would end the path.
+  private static func isWellFormed(_ path: Bytes) -> Bool {
+    var i = 0
+    while let at = path.firstIndex(of: 0x25, from: i) {
+      guard let c = PercentCode.byte(path, at), c != 0 else { return false }
+      i = at &+ 3
+    }
+    return true
   }
 
   private static func needsWork(_ path: Bytes, _ options: Options) -> Bool {

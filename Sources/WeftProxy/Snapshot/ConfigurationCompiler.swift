@@ -19,6 +19,9 @@ struct ConfigurationCompiler {
 
   private(set) var diagnostics: [Diagnostic] = []
   private var services: [ServiceSpec] = []
+  private let previousServices: [String: ServiceSpec]
+  /// Names of all services, for filters to find theirs.
+  private var serviceNames: Set<String> = []
   private var serviceIndex: [String: Int] = [:]
   private var filters: [FilterSpec] = []
   private var filterIndex: [FilterKey: Int] = [:]
@@ -26,7 +29,7 @@ struct ConfigurationCompiler {
   /// What the route tables are made from, for explanations.
   private(set) var routes: [ListenerPorts.Routes] = []
   /// Names that must be looked up.
-  private(set) var names: Set<String> = []
+  private(set) var names: [String: NameRefresh] = [:]
   /// Files and folders besides the configuration's own whose changes matter.
   private(set) var watchedPaths: Set<String> = []
 
@@ -41,11 +44,14 @@ struct ConfigurationCompiler {
     self.bundleFolders = bundleFolders
     self.resolved = resolved
     self.previous = previous
+    previousServices = Dictionary(
+      (previous?.services ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// - Returns: nil when there was an error; `diagnostics` says which.
   mutating func compile(version: UInt64) -> Snapshot? {
     compileServices()
+    serviceNames = Set(serviceIndex.keys)
     for filter in resources.filters.all { _ = named(filter) }  // also those that no route uses are checked
     let listeners = compileListeners()
     if diagnostics.contains(where: { $0.severity == .error }) { return nil }
@@ -66,23 +72,23 @@ struct ConfigurationCompiler {
 
   private mutating func compileServices() {
     for service in resources.weftServices.all {
-      add(ServiceCompiler.spec(service, resolve: { addresses(of: $0, &names) }))
+      add(ServiceCompiler.spec(service, resolve: { addresses(of: $0, NameRefresh(service.traffic.dns)) }))
     }
     for service in resources.services.all {
       for port in service.ports where port.isTCP {
-        add(ServiceCompiler.spec(service, port, resources, resolve: { addresses(of: $0, &names) }))
+        add(ServiceCompiler.spec(service, port, resources, resolve: { addresses(of: $0, NameRefresh()) }))
       }
     }
   }
 
-  private func addresses(of name: String, _ names: inout Set<String>) -> [IPAddress] {
-    names.insert(name)
+  private mutating func addresses(of name: String, _ refresh: NameRefresh) -> [IPAddress] {
+    names[name] = names[name].map { $0.merged(with: refresh) } ?? refresh
     return resolved[name] ?? []
   }
 
   private mutating func add(_ spec: ServiceSpec) {
     serviceIndex[spec.name] = services.count
-    let known = previous?.services.first { $0.name == spec.name }
+    let known = previousServices[spec.name]
     services.append(known.flatMap { $0.hasSameContent(as: spec) ? $0 : nil } ?? spec)
   }
 
@@ -122,7 +128,7 @@ struct ConfigurationCompiler {
   // MARK: Filters
 
   private func context(_ name: String, _ namespace: String) -> FilterTypeContext {
-    let known = Set(serviceIndex.keys)
+    let known = serviceNames
     return FilterTypeContext(
       name: name, namespace: namespace, metrics: metrics, logger: logger, bundleFolders: bundleFolders,
       findService: { namespace, name, port in

@@ -31,7 +31,11 @@ enum ServiceCompiler {
       limits: ServiceSpec.Limits(traffic.connectionPool),
       timeouts: ServiceSpec.Timeouts(
         connect: traffic.timeouts.connect.timer, firstByte: traffic.timeouts.firstByte.timer,
-        idle: traffic.timeouts.idle.timer, keepAlive: traffic.connectionPool.idleTimeout.timer))
+        idle: traffic.timeouts.idle.timer, keepAlive: traffic.connectionPool.idleTimeout.timer),
+      keepAlive: ServiceSpec.KeepAlive(
+        idle: Int32(clamping: traffic.tcpKeepalive.time.nanoseconds / 1_000_000_000),
+        interval: Int32(clamping: max(1, traffic.tcpKeepalive.interval.nanoseconds / 1_000_000_000)),
+        probes: Int32(clamping: traffic.tcpKeepalive.probes)))
   }
 
   /// The ready endpoints of a core Service's port, from its EndpointSlices; of an ExternalName, from its name; without

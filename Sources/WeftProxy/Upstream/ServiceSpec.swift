@@ -20,6 +20,7 @@ final class ServiceSpec: Sendable {
   let loadBalancing: LoadBalancing
   let limits: Limits
   let timeouts: Timeouts
+  let keepAlive: KeepAlive
 
   /// Limits for one proxy; a worker takes its share, at least 1.
   struct Limits: Sendable, Hashable {
@@ -29,6 +30,14 @@ final class ServiceSpec: Sendable {
     /// 0: no limit.
     var maxRequestsPerConnection = 0
     var maxIdleConnections = 512
+  }
+
+  /// TCP keepalive of its connections, in seconds.
+  struct KeepAlive: Sendable, Hashable {
+    /// Idle time before the first probe; 0: no probes.
+    var idle: Int32 = 60
+    var interval: Int32 = 15
+    var probes: Int32 = 4
   }
 
   /// In milliseconds; 0: no limit.
@@ -44,17 +53,18 @@ final class ServiceSpec: Sendable {
 
   init(
     name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive()
   ) {
     self.name = name
     self.addresses = addresses
     self.loadBalancing = loadBalancing
     self.limits = limits
     self.timeouts = timeouts
+    self.keepAlive = keepAlive
   }
 
   func hasSameContent(as other: ServiceSpec) -> Bool {
     name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
-      && limits == other.limits && timeouts == other.timeouts
+      && limits == other.limits && timeouts == other.timeouts && keepAlive == other.keepAlive
   }
 }

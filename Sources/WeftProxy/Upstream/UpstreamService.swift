@@ -38,6 +38,7 @@ struct UpstreamService: ~Copyable {
   /// Exchanges that wait for a connection.
   private(set) var pendingCount = 0
   @inline(__always) var timeouts: ServiceSpec.Timeouts { spec.timeouts }
+  var keepAlive: ServiceSpec.KeepAlive { spec.keepAlive }
   @inline(__always) var maxRequestsPerConnection: Int { spec.limits.maxRequestsPerConnection }
 
   /// Takes over a new specification.

@@ -104,6 +104,11 @@ extension Worker {
       upstreams.give(u.pointee.slot)
       return connectFailed(x, e, error.errno)
     }
+    let keepAlive = e.pointee.service.pointee.keepAlive
+    if keepAlive.idle > 0 && e.pointee.address.ip != nil {
+      // Best effort: a connection without probes is still a connection.
+      _ = Socket.setKeepAlive(fd, idle: keepAlive.idle, interval: keepAlive.interval, count: keepAlive.probes)
+    }
     u.pointee.fd = fd
     u.pointee.phase = .connecting
     u.pointee.readable = false
