@@ -173,12 +173,8 @@ final class Supervisor {
     for (l, listener) in new.listeners.enumerated() where !open.contains(listener.address) {
       for w in workers.indices {
         do {
-          // The first time without sharing, so that another process at the same address is noticed: shared, each of
-          // the two would get some of the connections.
-          if snapshot == nil && w == 0 {
-            var alone = ListenOptions()
-            alone.reusePort = false
-            Socket.close(try Socket.listen(listener.address, alone))
+          if snapshot == nil && w == 0 && PortProbe.isServed(listener.address) {
+            throw SystemError(operation: "listen on \(listener.address)", errno: EADDRINUSE)
           }
           descriptors[w][l] = try Socket.listen(listener.address)
         } catch {
