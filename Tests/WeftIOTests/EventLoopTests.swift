@@ -59,6 +59,7 @@ struct EventLoopTests {
       }
     }
     #expect(run(loop))
+    loop.remove(pair.a)
     #expect(writable == 3)
     #expect(throws: SystemError.self) { try loop.update(pair.b, readable: true, writable: false) }
     loop.remove(pair.b)
@@ -167,14 +168,14 @@ struct SignalSourceTests {
         let loop = try EventLoop()
         let source = try SignalSource([SIGUSR2, SIGWINCH])
         try loop.host(source)
-        source.onSignal = { signal in
+        source.onSignal = { [unowned loop] signal in
           seen.signals.withLock { $0.append(signal) }
           if signal == SIGWINCH { loop.stop() }
         }
         pthread_kill(pthread_self(), SIGUSR2)
         pthread_kill(pthread_self(), SIGUSR2)
         loop.after(5) { pthread_kill(pthread_self(), SIGWINCH) }
-        loop.after(10_000) { loop.stop() }
+        loop.after(10_000) { [unowned loop] in loop.stop() }
         loop.run()
         loop.unhost(source)
       } catch { Issue.record(error) }
