@@ -38,6 +38,12 @@ final class DNSServer: Sendable {
   /// Everything that has been asked so far.
   var questions: [Question] { asked.all.withLock { $0 } }
 
+  /// Waits until so many questions have come, ten seconds at the most.
+  func hasBeenAsked(_ count: Int) -> Bool {
+    for _ in 0..<10_000 where questions.count < count { usleep(1_000) }
+    return questions.count >= count
+  }
+
   init(reply: @escaping @Sendable (Question) -> Reply) throws {
     // TCP first: whichever port it gets, UDP takes the same, and tries again should that one be taken.
     var found: (udp: Int32, tcp: Int32, address: SocketAddress)?
