@@ -255,7 +255,7 @@ struct RefusalTests {
       // Counts the requests that came whole.
       let whole = Locked(0)
       let backend = try Backend { connection, request in
-        try connection.reader.body(of: &request)
+        try connection.read(&request)
         whole.withLock { $0 += 1 }
         try connection.respond(to: request)
       }

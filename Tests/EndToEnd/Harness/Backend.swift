@@ -62,7 +62,6 @@ final class Backend: Sendable {
         var request = try connection.reader.requestHead()
         connection.begin(request)
         try handler(connection, &request)
-        connection.end(request)
       }
       connection.socket.shutdownBoth()
     } catch let mistake as MalformedMessage {
@@ -117,10 +116,6 @@ final class BackendConnection: @unchecked Sendable {
 
   fileprivate func begin(_ request: HTTPMessage) { log.withLock { $0.requests.append(request) } }
 
-  fileprivate func end(_ request: HTTPMessage) {
-    log.withLock { $0.requests[$0.requests.count - 1] = request }
-  }
-
   fileprivate func abandon() {
     log.withLock { $0.isAbandoned = true }
     socket.shutdownBoth()
@@ -129,6 +124,14 @@ final class BackendConnection: @unchecked Sendable {
   fileprivate func closed() { log.withLock { $0.isOpen = false } }
 
   // MARK: Answering
+
+  /// Reads the request's body to its end.
+  /// - Parameter keep: otherwise bytes are only counted.
+  func read(_ request: inout HTTPMessage, keep: Bool = true) throws {
+    try reader.body(of: &request, keep: keep)
+    let whole = request
+    log.withLock { $0.requests[$0.requests.count - 1] = whole }
+  }
 
   func send(_ text: String) throws { try socket.send(Array(text.utf8)) }
 

@@ -26,46 +26,46 @@ enum BackendPaths {
     switch request.path {
     case "/echo":
       // The request as it came, head and body.
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.respond(to: request, body: Array(request.head.utf8) + request.body)
     case "/body":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.respond(to: request, body: request.body)
     case "/count":
       // How many bytes the request's body had.
-      try connection.reader.body(of: &request, keep: false)
+      try connection.read(&request, keep: false)
       try connection.respond(to: request, body: Array(String(request.bodyLength).utf8))
     case "/status":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.respond(request.number("code", 200), to: request)
     case "/big":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send("HTTP/1.1 200 OK\r\ncontent-length: \(n)\r\n\r\n")
       if request.method != "HEAD" { try sendPattern(n, on: connection.socket) }
     case "/chunk":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try chunks(n, size: request.number("size", 1000), connection)
     case "/close":
       // A body without a length: it ends with the connection.
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send("HTTP/1.1 200 OK\r\n\r\n")
       try sendPattern(n, on: connection.socket)
       connection.isFinished = true
     case "/old":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send("HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nold")
       connection.isFinished = true
     case "/last":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 4\r\n\r\nlast")
       connection.isFinished = true
     case "/slow":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       pause(milliseconds: request.number("ms", 100))
       try connection.respond(to: request, body: Array("slow".utf8))
     case "/drip":
       // n bytes, one every so many milliseconds.
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send("HTTP/1.1 200 OK\r\ncontent-length: \(n)\r\n\r\n")
       for _ in 0..<n {
         pause(milliseconds: request.number("ms", 100))
@@ -74,7 +74,7 @@ enum BackendPaths {
     case "/early":
       // Answers before it reads the body, and reads it afterwards.
       try connection.respond(to: request, body: Array("early".utf8))
-      try connection.reader.body(of: &request, keep: false)
+      try connection.read(&request, keep: false)
     case "/early-close":
       // Answers before it reads the body, and will not read it.
       try connection.send("HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 8\r\n\r\ntoo much")
@@ -83,15 +83,15 @@ enum BackendPaths {
       while try !connection.reader.some().isEmpty {}
     case "/continue":
       try connection.send("HTTP/1.1 100 Continue\r\n\r\n")
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.respond(to: request, body: request.body)
     case "/hints":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send(
         "HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
       try connection.respond(to: request, body: Array("hinted".utf8))
     case "/hang":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       _ = try connection.reader.some()
       connection.isFinished = true
     case "/hang-unread":
@@ -102,19 +102,19 @@ enum BackendPaths {
       connection.socket.reset()
       connection.isFinished = true
     case "/fin":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       connection.isFinished = true
     case "/cut":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ncut short")
       connection.isFinished = true
     case "/cut-chunk":
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n5\r\ncu")
       connection.isFinished = true
     case "/upgrade": try upgrade(connection, request)
     default:
-      try connection.reader.body(of: &request)
+      try connection.read(&request)
       try connection.respond(to: request, body: Array("\(connection.backendName)\n".utf8))
     }
   }

@@ -1,22 +1,46 @@
 import CLinux
 import Glibc
 
-/// A port of 127.0.0.1 that is ours as long as this object lives. A proxy, which shares its ports, can listen on it;
-/// nobody else can.
+/// A port of 127.0.0.1 for a proxy to listen on, that no other test of any test run on this machine uses as long as this
+/// object lives.
+///
+/// The port itself stays unbound, for a proxy refuses one that somebody else has bound. So it comes from below the
+/// ephemeral ports, where no outgoing connection takes it by chance, and an abstract Unix socket of its number stands
+/// for it.
 final class ReservedPort: Sendable {
   let number: Int
-  private let fd: Int32
+  private let claim: Int32
 
   init() throws {
-    let (fd, number) = try ListeningSocket.bind(.port(0))
-    // Set after the bind, so that the bind itself fails where another proxy is.
-    var on: Int32 = 1
-    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, socklen_t(MemoryLayout<Int32>.size))
-    self.fd = fd
-    self.number = number
+    for _ in 0..<1000 {
+      let number = Int.random(in: 10_000..<30_000)
+      guard let claim = ReservedPort.claim(number) else { continue }
+      if ReservedPort.isFree(number) {
+        self.number = number
+        self.claim = claim
+        return
+      }
+      close(claim)
+    }
+    throw SocketFault.failed("find a free port", EADDRINUSE)
   }
 
-  deinit { close(fd) }
+  deinit { close(claim) }
+
+  private static func claim(_ number: Int) -> Int32? {
+    let fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    if fd < 0 { return nil }
+    // A leading zero makes it abstract: it needs no file, and goes with its process.
+    if SocketEndpoint.unix("\0weft-end-to-end-\(number)").withAddress({ bind(fd, $0, $1) }) == 0 { return fd }
+    close(fd)
+    return nil
+  }
+
+  private static func isFree(_ number: Int) -> Bool {
+    guard let (fd, _) = try? ListeningSocket.bind(.port(number)) else { return false }
+    close(fd)
+    return true
+  }
 }
 
 /// A listening socket of a test's server.

@@ -152,23 +152,31 @@ final class StreamSocket: @unchecked Sendable {
   }
 
   /// Says that we send no more, and goes on receiving.
-  func shutdownWrite() { shutdown(fd, Int32(SHUT_WR)) }
+  func shutdownWrite() { shut(Int32(SHUT_WR)) }
+
+  /// Wakes whoever is blocked in another thread's call; the descriptor stays until that thread lets go.
+  func shutdownBoth() { shut(Int32(SHUT_RDWR)) }
+
+  private func shut(_ how: Int32) {
+    // Under the lock, for the number of a closed descriptor is soon somebody else's.
+    isClosed.withLock { if !$0 { shutdown(fd, how) } }
+  }
 
   func close() {
-    let isFirst = isClosed.withLock { closed in
-      defer { closed = true }
-      return !closed
+    isClosed.withLock { closed in
+      if !closed { Glibc.close(fd) }
+      closed = true
     }
-    if isFirst { Glibc.close(fd) }
   }
 
   /// Closes with a reset instead of an orderly end.
   func reset() {
-    var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
-    close()
+    isClosed.withLock { closed in
+      if closed { return }
+      var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+      setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+      Glibc.close(fd)
+      closed = true
+    }
   }
-
-  /// Wakes whoever is blocked in another thread's call; the descriptor stays until that thread lets go.
-  func shutdownBoth() { shutdown(fd, Int32(SHUT_RDWR)) }
 }
