@@ -181,6 +181,22 @@ struct AbortTests {
     #expect(throws: SocketFault.reset) { try client.response() }
   }
 
+  @Test("a response that lasts until its connection ends is not passed off as whole when that is a reset")
+  func resetWithoutLength() throws {
+    let backend = try Backend { connection, _ in
+      try connection.send("HTTP/1.1 200 OK\r\n\r\na part")
+      connection.isFinished = true
+      pause(milliseconds: 50)
+      connection.socket.reset()
+    }
+    let scene = try Scene(backends: [backend])
+    defer { scene.stop() }
+    let client = try scene.client()
+    try client.send(HTTPText.get("/"))
+    #expect(throws: SocketFault.reset) { try client.response() }
+    #expect(try scene.accessLog(1)[0].flags == "UC")
+  }
+
   @Test("bytes behind a response are not taken for the next one")
   func surplus() throws {
     let backend = try Backend { connection, request in

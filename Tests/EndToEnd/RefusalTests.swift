@@ -287,11 +287,11 @@ struct RefusalTests {
     }
   }
 
-  @Test("when a path leads above its root")
+  @Test("when a path leads above its root, or its percent-encoding is malformed or hides NUL")
   func badPaths() throws {
     let scene = try Scene()
     defer { scene.stop() }
-    let cases = ["/../a", "/a/../../b", "/%2e%2e/a", "/a/%2E./../b", "/.."]
+    let cases = ["/../a", "/a/../../b", "/%2e%2e/a", "/a/%2E./../b", "/..", "/%00", "/a%2", "/%zz", "/%"]
     for path in cases {
       let response = try scene.get(path)
       #expect(response.status == 400, "\(path)")

@@ -63,8 +63,19 @@ extension Worker {
     s.pointee.responseFlags.formUnion(failure.flags)
     s.pointee.details = failure.details
     guard let c = x.pointee.client else { return failCall(x, failure) }
+    resetIfUnframed(x, c)
     endExchange(x)
     closeClient(c)
+  }
+
+  /// Where the end of the connection is the end of the body, an orderly close would pass a part off as the whole: the
+  /// close that follows becomes a reset (RFC 9112 section 8).
+  func resetIfUnframed(_ x: ExchangeRef, _ c: ClientRef) {
+    if !x.pointee.responseHeadSent || x.pointee.responseIsComplete { return }
+    let isUnframed =
+      x.pointee.responseMode == .raw
+      ? x.pointee.responseTracker.isUntilClose : x.pointee.responseMode == .decoded && !x.pointee.responseChunked
+    if isUnframed { Socket.resetOnClose(c.pointee.fd) }
   }
 
   /// Refuses what could not be parsed. Nothing of it goes upstream, and the connection closes: where the next request

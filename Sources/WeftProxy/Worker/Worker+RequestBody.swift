@@ -13,10 +13,8 @@ extension Worker {
     while x.pointee.generation == generation {
       if x.pointee.stage == .done || x.pointee.suspended { return }
       if x.pointee.requestMode == .buffered && x.pointee.stage != .bufferingRequest { return sendBuffered(x) }
-      if x.pointee.requestDone {
-        if c.pointee.sawEOF { c.pointee.closeAfter = true }
-        return
-      }
+      // What the client sends beyond waits: it may be the next request, even when nothing comes behind it.
+      if x.pointee.requestDone { return }
       if x.pointee.stage != .bufferingRequest {
         guard let u = x.pointee.upstream, u.pointee.phase == .active, !u.pointee.isWriteBroken else { return }
         if !u.pointee.output.isEmpty { return }

@@ -202,7 +202,9 @@ final class Worker {
     for l in listeners { if let l { closeListener(l) } }
     for i in 0..<clients.capacity {
       let c = clients[i]
-      if c.pointee.phase != .closed { closeClient(c) }
+      if c.pointee.phase == .closed { continue }
+      if c.pointee.phase == .exchange, let x = c.pointee.exchange { resetIfUnframed(x, c) }
+      closeClient(c)
     }
     for i in 0..<upstreams.capacity {
       let u = upstreams[i]
