@@ -72,6 +72,12 @@ public struct Exchange {
     }
   }
 
+  /// The same place for a number that is state enough; 0 is nil.
+  public var filterNumber: UInt {
+    get { UInt(bitPattern: filterState) }
+    nonmutating set { filterState = UnsafeMutableRawPointer(bitPattern: newValue) }
+  }
+
   // MARK: Answering
 
   /// Answers the request here. Return `.respond` from the phase that called this. Fields may be added to

@@ -3,6 +3,10 @@ import WeftFilter
 /// The filters that every build of Weft has.
 public enum BuiltInFilters {
   public static func register(into registry: inout FilterRegistry) {
+    registry.register(BodyBuffer.self)
+    registry.register(CORS.self)
+    registry.register(Compress.self)
+    registry.register(Fault.self)
     registry.register(HeaderModifier.self)
     registry.register(Mirror.self)
     registry.register(RateLimit.self)

@@ -118,7 +118,7 @@ final class RateLimitFilter: HTTPFilter {
     if decision.hasEvicted { tableFull.add() }
     if decision.isAllowed {
       allowed.add()
-      if tellsAll { exchange.filterState = Standing(decision).packed }
+      if tellsAll { exchange.filterNumber = Standing(decision).packed }
       return .next
     }
     if limit.isDryRun {
@@ -135,7 +135,8 @@ final class RateLimitFilter: HTTPFilter {
   }
 
   override func onResponse(_ exchange: Exchange) -> FilterVerdict {
-    if let state = exchange.filterState { addFields(Standing(packed: state), exchange) }
+    let packed = exchange.filterNumber
+    if packed != 0 { addFields(Standing(packed: packed), exchange) }
     return .next
   }
 
@@ -170,7 +171,7 @@ final class RateLimitFilter: HTTPFilter {
   }
 }
 
-/// How a client stands, small enough to be kept in the place of a pointer.
+/// How a client stands, as a number that is kept with the exchange.
 private struct Standing {
   let remaining: UInt32
   let seconds: UInt32
@@ -180,14 +181,12 @@ private struct Standing {
     seconds = UInt32(clamping: (decision.wait &+ 999_999_999) / 1_000_000_000)
   }
 
-  init(packed: UnsafeMutableRawPointer) {
-    let bits = UInt64(UInt(bitPattern: packed))
+  init(packed: UInt) {
+    let bits = UInt64(packed)
     remaining = UInt32(truncatingIfNeeded: bits)
     seconds = UInt32(truncatingIfNeeded: bits &>> 32)
   }
 
-  /// Never nil: what is kept for an allowed request has a second or more to go.
-  var packed: UnsafeMutableRawPointer? {
-    UnsafeMutableRawPointer(bitPattern: UInt(UInt64(seconds) &<< 32 | UInt64(remaining)))
-  }
+  /// Never 0: what is kept for an allowed request has a second or more to go.
+  var packed: UInt { UInt(UInt64(seconds) &<< 32 | UInt64(remaining)) }
 }

@@ -10,7 +10,8 @@ enum RouteFilters {
     case .requestRedirect(let redirect): return try Redirect(redirect)
     case .urlRewrite(let rewrite): return try URLRewrite(rewrite)
     case .requestMirror(let mirror): return try make(mirror, context)
-    case .cors, .extensionRef:
+    case .cors(let policy): return try CORS(policy, context)
+    case .extensionRef:
       throw ConfigError([filter.origin.error("no filter for \(filter.type.rawValue) is built in")])
     }
   }

@@ -11,7 +11,8 @@ public struct HTTPCORSPolicy: Sendable, Hashable {
   /// Seconds for which a browser may remember the answer.
   public let maxAge: Int
 
-  init(_ reader: ObjectReader) {
+  /// Reads the fields of the Gateway API's HTTPCORSFilter; mistakes are reported.
+  public init(_ reader: ObjectReader) {
     allowOrigins = HTTPCORSPolicy.entries(reader, "allowOrigins", .corsOrigin)
     allowCredentials = reader.bool("allowCredentials", default: false)
     allowMethods = HTTPCORSPolicy.entries(reader, "allowMethods", .methodOrWildcard)
