@@ -1,0 +1,1 @@
+"""Side-by-side runs of Weft and other proxies, one of them at work at a time."""

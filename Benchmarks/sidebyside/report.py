@@ -1,0 +1,176 @@
+"""The results as aligned text, as Markdown and as JSON."""
+import json
+import os
+import tempfile
+
+from .process import Failed
+
+BEGIN = "<!-- results: begin (written by Benchmarks/run.py --markdown, not by hand) -->"
+END = "<!-- results: end -->"
+
+_MEASURES = {"cpu": "CPU per request", "idle_mb": "RSS at start, MB", "per_connection": "bytes per idle connection"}
+
+
+def _range(values, form):
+    if values["min"] == values["max"]:
+        return form(values["median"])
+    return f"{form(values['median'])} ({form(values['min'])}–{form(values['max'])})"
+
+
+def _number(digits):
+    return lambda value: f"{value:,.{digits}f}"
+
+
+def _milliseconds(microseconds):
+    return f"{microseconds / 1000:.2f}"
+
+
+def _load_rows(results):
+    rows = [["proxy", "requests/s", "CPU µs/request", "user", "sys", "p50 ms", "p99 ms", "p99.9 ms", "RSS MB idle",
+             "loaded"]]
+    for contestant in results["contestants"]:
+        summary = contestant.get("summary")
+        if summary is None:
+            continue
+        rows.append([
+            contestant["label"], _range(summary["rate"], _number(0)), _range(summary["cpu"], _number(2)),
+            _number(2)(summary["user"]["median"]), _number(2)(summary["system"]["median"]),
+            _range(summary["p50"], _milliseconds), _range(summary["p99"], _milliseconds),
+            _milliseconds(summary["p999"]["median"]), _number(1)(contestant["idle_mb"]),
+            _number(1)(summary["loaded_mb"]["median"])])
+    return rows
+
+
+def _idle_rows(results):
+    rows = [["proxy", "RSS MB at start", "1,000 idle", "5,000 idle", "bytes per connection, first 1,000",
+             "each further"]]
+    for contestant in results["contestants"]:
+        few, many = contestant["resident_mb"]
+        rows.append([contestant["label"], _number(1)(contestant["idle_mb"]), _number(1)(few), _number(1)(many),
+                     _number(0)(contestant["first_connections"]), _number(0)(contestant["per_connection"])])
+    return rows
+
+
+def _instruction_rows(results):
+    rows = [["configuration", "instructions per request"]]
+    for contestant in results["contestants"]:
+        rows.append([contestant["label"], _number(0)(contestant["instructions"])])
+    return rows
+
+
+_ROWS = {"load": _load_rows, "idle": _idle_rows, "instructions": _instruction_rows}
+
+
+def _target_rows(results):
+    rows = [["target", "measured", "at most", "result"]]
+    for target in results["targets"]:
+        what = f"{target['subject']}: {_MEASURES[target['measure']]}"
+        if target["reference"]:
+            what += f" / {target['reference']}"
+        digits = 2 if target["reference"] else (0 if target["limit"] >= 100 else 1)
+        form = _number(digits)
+        if target["value"] is None:
+            rows.append([what, "not measured", form(target["limit"]), ""])
+        else:
+            rows.append([what, _range(target["value"], form), form(target["limit"]),
+                         "met" if target["met"] else "missed"])
+    return rows
+
+
+def _notes(results):
+    notes = [f"Left out: {label}: {reason}" for label, reason in results["left_out"].items()]
+    if results.get("quiet") is False:
+        notes.append(f"Other processes used {results['others']['median']:.0%} of both CPUs meanwhile: "
+                     "these figures are not to be relied on.")
+    return notes
+
+
+def _aligned(rows):
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        lines.append("  ".join(cells).rstrip())
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return lines
+
+
+def _markdown_table(rows):
+    def line(cells):
+        return "| " + " | ".join(cells) + " |"
+    return [line(rows[0]), line(["---"] + ["---:"] * (len(rows[0]) - 1))] + [line(row) for row in rows[1:]]
+
+
+def _machine(run):
+    machine = run["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    return [f"{machine['date']}: {machine['processor']}, {machine['cpus']} CPUs, "
+            f"{machine['memory_bytes'] / 1e9:.1f} GB, {machine['distribution']}, {machine['kernel']}.",
+            f"{versions}.",
+            f"Medians with minimum and maximum; rounds: {run['rounds']}, of {run['seconds']} s each."]
+
+
+def text(name, scenario_title, results):
+    """One scenario for the terminal."""
+    lines = ["", f"{name}: {scenario_title}", ""] + _aligned(_ROWS[results["kind"]](results))
+    if results["targets"]:
+        lines += [""] + _aligned(_target_rows(results))
+    return "\n".join(lines + _notes(results))
+
+
+def header(run):
+    """What ran where, for the terminal."""
+    return "\n".join(_machine(run))
+
+
+def markdown(run):
+    """All scenarios."""
+    lines = ["\n".join(_machine(run))]
+    for name, results in run["scenarios"].items():
+        blocks = [f"### {name}", f"{results['title']}.", "\n".join(_markdown_table(_ROWS[results["kind"]](results)))]
+        if results["targets"]:
+            blocks.append("\n".join(_markdown_table(_target_rows(results))))
+        lines += blocks + [" ".join(note.split()) for note in _notes(results)]
+    return "\n\n".join(lines) + "\n"
+
+
+def _around_results(path):
+    """What stands before and after the results in a file; None for one that holds nothing else."""
+    try:
+        with open(path) as file:
+            text_now = file.read()
+    except FileNotFoundError:
+        return None
+    head, begin, rest = text_now.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if begin and end:
+        return head, tail
+    if text_now.strip():
+        raise Failed(f"{path} has no place for the results; it needs the lines\n{BEGIN}\n{END}")
+    return None
+
+
+def check_markdown(path):
+    """Throws Failed if the file is not one for `write_markdown`."""
+    _around_results(path)
+
+
+def write_markdown(path, run):
+    """Writes the tables: between the marks of a file that has them, otherwise as a new file with the marks."""
+    head, tail = _around_results(path) or ("", "\n")
+    _replace(path, f"{head}{BEGIN}\n\n{markdown(run)}\n{END}{tail}")
+
+
+def write_json(path, run):
+    """Writes everything that was measured, single rounds included."""
+    _replace(path, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
+
+
+def _replace(path, content):
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder)
+    with os.fdopen(handle, "w") as file:
+        file.write(content)
+    os.chmod(name, 0o644)
+    os.replace(name, path)
