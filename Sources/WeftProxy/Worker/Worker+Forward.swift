@@ -227,7 +227,7 @@ extension Worker {
 
   /// Milliseconds until the response's head must be there: the shortest of what service, rule and retry policy say.
   @inline(__always)
-  private func attemptTimeout(_ x: ExchangeRef, _ u: UpstreamRef) -> UInt32 {
+  func attemptTimeout(_ x: ExchangeRef, _ u: UpstreamRef) -> UInt32 {
     var limit = u.pointee.endpoint?.pointee.service.pointee.timeouts.firstByte ?? 0
     if let rule = x.pointee.rule, rule.pointee.backendTimeout != 0 {
       limit = limit == 0 ? rule.pointee.backendTimeout : min(limit, rule.pointee.backendTimeout)

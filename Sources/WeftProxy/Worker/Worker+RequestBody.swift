@@ -55,6 +55,10 @@ extension Worker {
     x.pointee.bytesReceived =
       x.pointee.requestMode == .raw ? x.pointee.requestTracker.dataBytes : x.pointee.bytesReceived
     stopTimer(c)
+    // The upstream's time to answer runs from here.
+    if let u = x.pointee.upstream, u.pointee.phase == .active, !x.pointee.responseStarted {
+      setTimer(u, attemptTimeout(x, u))
+    }
   }
 
   /// Sends body bytes, in their final framing, to the upstream; keeps a copy as long as the request may be repeated.
