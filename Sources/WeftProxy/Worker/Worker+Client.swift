@@ -220,7 +220,7 @@ extension Worker {
       if waitsForClient { return clientGone(c) }
       if !x.pointee.requestDone { setTimer(c, settings.requestBodyIdleTimeout) }
     case .draining, .lingering: closeClient(c)
-    case .tunnel: clientGone(c)
+    case .tunnel: if let u = c.pointee.exchange?.pointee.upstream { tunnelTimedOut(u) } else { clientGone(c) }
     }
   }
 
