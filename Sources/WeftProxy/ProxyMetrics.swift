@@ -1,3 +1,4 @@
+import WeftFilter
 import WeftIO
 import WeftTelemetry
 
@@ -26,7 +27,10 @@ struct ProxyMetrics: Sendable {
   let upstreamTimeouts: CounterFamily
   let upstreamResets: CounterFamily
 
+  let filters: FilterMetrics
+
   init(_ r: MetricsRegistry) throws {
+    filters = try FilterMetrics(r)
     connections = try r.counter(
       "weft_downstream_connections_total", help: "Accepted connections.", labels: ["listener"])
     connectionsActive = try r.gauge(

@@ -16,7 +16,7 @@ struct WorkerSnapshotBuilder {
     var byKey: [FilterKey: HTTPFilter] = [:]
     var filters: [(name: String, filter: HTTPFilter)] = []
     for spec in snapshot.filters {
-      let filter = try previous[spec.key] ?? spec.type.makeFilter(context)
+      let filter = try previous[spec.key] ?? make(spec, for: context)
       byKey[spec.key] = filter
       filters.append((spec.key.name, filter))
     }
@@ -37,5 +37,11 @@ struct WorkerSnapshotBuilder {
     return WorkerSnapshot(
       snapshot: snapshot, rules: rules, ruleCount: snapshot.rules.count, filters: byKey, lease: lease,
       accessLog: accessLogs.makeWorkerLog())
+  }
+
+  private func make(_ spec: FilterSpec, for context: ProxyWorkerContext) throws -> HTTPFilter {
+    let filter = try spec.type.makeFilter(context)
+    filter.counters = families.filters.counters(for: spec.key.name, in: context.metrics)
+    return filter
   }
 }
