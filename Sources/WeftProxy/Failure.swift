@@ -4,6 +4,7 @@ import WeftTelemetry
 /// detail and the sentence that the client reads.
 enum Failure: UInt8 {
   case noRoute
+  case routingFailed
   case noSuchBackend
   case noHealthyUpstream
   case connectFailure
@@ -31,7 +32,7 @@ enum Failure: UInt8 {
   var status: Int {
     switch self {
     case .noRoute: 404
-    case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge: 500
+    case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge, .routingFailed: 500
     case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamReset, .overflow, .retryLimit, .overloaded: 503
     case .upstreamProtocolError: 502
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout, .requestTimeout: 504
@@ -57,7 +58,7 @@ enum Failure: UInt8 {
     case .retryLimit: .upstreamRetryLimitExceeded
     case .requestBodyTimeout, .requestHeaderTimeout: .streamIdleTimeout
     case .malformedBody, .badPath, .requestHeadersTooLarge, .requestBodyTooLarge: .downstreamProtocolError
-    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed: []
+    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed, .routingFailed: []
     }
   }
 
@@ -65,6 +66,7 @@ enum Failure: UInt8 {
   var details: StaticString {
     switch self {
     case .noRoute: "route_not_found"
+    case .routingFailed: "route_expression_limit"
     case .noSuchBackend: "backend_not_found"
     case .noHealthyUpstream: "no_healthy_upstream"
     case .connectFailure: "upstream_connect_failure"
@@ -95,6 +97,7 @@ enum Failure: UInt8 {
   var message: StaticString {
     switch self {
     case .noRoute: "no route matches this host and path\n"
+    case .routingFailed: "a route's regular expression hit its limits\n"
     case .noSuchBackend: "the route names a backend that does not exist\n"
     case .noHealthyUpstream: "no healthy upstream\n"
     case .connectFailure: "could not connect to the upstream\n"

@@ -125,11 +125,16 @@ struct ListenerMetrics {
   /// Closed at once because the limit on connections was reached.
   let limited: Counter
 
+  /// Keeps the series while the listener lives.
+  private let lease: MetricsLease
+
   init(_ m: ProxyMetrics, _ shard: MetricsShard, listener: String) {
-    connections = shard.counter(m.connections, [listener])
-    active = shard.gauge(m.connectionsActive, [listener])
-    requestsActive = shard.gauge(m.requestsActive, [listener])
-    limited = shard.counter(m.acceptFailures, [listener, "limit"])
+    let lease = shard.registry.makeLease()
+    self.lease = lease
+    connections = shard.counter(m.connections, [listener], lease: lease)
+    active = shard.gauge(m.connectionsActive, [listener], lease: lease)
+    requestsActive = shard.gauge(m.requestsActive, [listener], lease: lease)
+    limited = shard.counter(m.acceptFailures, [listener, "limit"], lease: lease)
   }
 }
 
@@ -159,16 +164,21 @@ struct ServiceMetrics {
   let firstByteTimeouts: Counter
   let idleTimeouts: Counter
 
+  /// Keeps the series while the service lives.
+  private let lease: MetricsLease
+
   init(_ m: ProxyMetrics, _ shard: MetricsShard, service: String) {
-    requests = ClassCounters { shard.counter(m.upstreamRequests, [service, $0]) }
-    requestsActive = shard.gauge(m.upstreamRequestsActive, [service])
-    connections = shard.counter(m.upstreamConnections, [service])
-    active = shard.gauge(m.upstreamConnectionsActive, [service])
-    retries = shard.counter(m.upstreamRetries, [service])
-    overflows = shard.counter(m.upstreamOverflows, [service])
-    pending = shard.gauge(m.upstreamPending, [service])
-    resets = shard.counter(m.upstreamResets, [service])
-    firstByteTimeouts = shard.counter(m.upstreamTimeouts, [service, "first_byte"])
-    idleTimeouts = shard.counter(m.upstreamTimeouts, [service, "idle"])
+    let lease = shard.registry.makeLease()
+    self.lease = lease
+    requests = ClassCounters { shard.counter(m.upstreamRequests, [service, $0], lease: lease) }
+    requestsActive = shard.gauge(m.upstreamRequestsActive, [service], lease: lease)
+    connections = shard.counter(m.upstreamConnections, [service], lease: lease)
+    active = shard.gauge(m.upstreamConnectionsActive, [service], lease: lease)
+    retries = shard.counter(m.upstreamRetries, [service], lease: lease)
+    overflows = shard.counter(m.upstreamOverflows, [service], lease: lease)
+    pending = shard.gauge(m.upstreamPending, [service], lease: lease)
+    resets = shard.counter(m.upstreamResets, [service], lease: lease)
+    firstByteTimeouts = shard.counter(m.upstreamTimeouts, [service, "first_byte"], lease: lease)
+    idleTimeouts = shard.counter(m.upstreamTimeouts, [service, "idle"], lease: lease)
   }
 }

@@ -15,6 +15,8 @@ struct ConfigurationLoad {
   let names: [String: NameRefresh]
   /// What the route tables are made from.
   let routes: [ListenerPorts.Routes]
+  /// When reading began, in milliseconds since 1970.
+  let began: UInt64
   /// Files and folders to watch.
   let watchedPaths: [String]
 
@@ -25,6 +27,7 @@ struct ConfigurationLoad {
     _ options: ProxyOptions, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger, version: UInt64 = 1,
     resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil
   ) {
+    began = UnixTime.nanoseconds() / 1_000_000
     switch options.source {
     case .paths(let paths): loaded = ConfigLoader.load(paths: paths)
     case .commandLine(let listen, let to, let filters):

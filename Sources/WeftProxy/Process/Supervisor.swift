@@ -87,10 +87,11 @@ final class Supervisor {
       stopNow()
       return 1
     }
-    if options.watchesFiles { watch(first.watchedPaths) }
+    if options.watchesFiles { watch(first.watchedPaths, since: first.began) }
     isReady = true
     scheduleWatchdog()
     onReady(self)
+    ProcessMemory.releaseStartPages()
     loop.run()
     for worker in workers { worker.join() }
     writer.flush(timeout: 2_000_000_000)
@@ -137,7 +138,7 @@ final class Supervisor {
       return false
     }
     log.notice("configuration \(new.version) applied (\(reason)): \(summary(new))")
-    if options.watchesFiles { watch(load.watchedPaths) }
+    if options.watchesFiles { watch(load.watchedPaths, since: load.began) }
     return true
   }
 
@@ -193,7 +194,7 @@ final class Supervisor {
     }
   }
 
-  private func watch(_ paths: [String]) {
+  private func watch(_ paths: [String], since: UInt64 = .max) {
     do {
       if watcher == nil {
         let made = try FileWatcher()
@@ -201,7 +202,7 @@ final class Supervisor {
         made.onChange = { [unowned self] _ in reload(reason: "files changed") }
         watcher = made
       }
-      watcher?.watch(paths)
+      watcher?.watch(paths, since: since)
       if let problem = watcher?.problem { log.warning("\(problem)") }
     } catch {
       log.warning("cannot watch the configuration for changes: \(error); send SIGHUP to reload")

@@ -86,6 +86,8 @@ struct ProxyExchange: ~Copyable {
   var responseIsComplete = false
   var informational: UInt8 = 0
 
+  /// A regular expression of a route hit its limits: which route is meant is not known.
+  var routeFailed = false
   var connectTries: UInt8 = 0
   var staleRetried = false
   /// Endpoints tried by this exchange, to prefer another: the low bits of their numbers.

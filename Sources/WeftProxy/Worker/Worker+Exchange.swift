@@ -111,6 +111,7 @@ extension Worker {
     x.pointee.responseIsComplete = false
     x.pointee.informational = 0
     x.pointee.connectTries = 0
+    x.pointee.routeFailed = false
     x.pointee.staleRetried = false
     x.pointee.triedEndpoints = 0
     x.pointee.bytesReceived = 0

@@ -29,7 +29,7 @@ extension Worker {
     addForwardingFields(x, c)
     enter(snapshot)
     x.pointee.snapshot = snapshot
-    guard route(x, snapshot, l.pointee.index) else { return fail(x, .noRoute) }
+    guard route(x, snapshot, l.pointee.index) else { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
     guard let backend = x.pointee.backend else { return fail(x, .noSuchBackend) }
     s.pointee.chain = backend.pointee.chain
     if let rule = x.pointee.rule, rule.pointee.requestTimeout != 0 {
@@ -67,6 +67,7 @@ extension Worker {
         host: s.pointee.request.headers.value(.host) ?? Bytes(), method: s.pointee.request.method,
         methodText: s.pointee.request.headers.text(s.pointee.request.methodText), path: s.pointee.request.path,
         query: s.pointee.request.query, headers: s.pointee.request.headers, scratch: routing)
+      if match.failed { x.pointee.routeFailed = true }
       if match.target < 0 || match.failed { return false }
       let rule = snapshot.rules + match.target
       x.pointee.rule = rule
@@ -170,7 +171,7 @@ extension Worker {
     if s.pointee.request.headers.hasOverflowed { return fail(x, .requestHeadersTooLarge) }
     if s.pointee.clearRoute, let snapshot = x.pointee.snapshot, let l = x.pointee.listener, l.pointee.index >= 0 {
       // The chain of the first route goes on; only rule and backend change.
-      if !route(x, snapshot, l.pointee.index) { return fail(x, .noRoute) }
+      if !route(x, snapshot, l.pointee.index) { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
     }
     if x.pointee.requestMode == .buffered {
       if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: ExchangeState.chainLimit) { return }
