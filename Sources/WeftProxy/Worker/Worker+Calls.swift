@@ -69,8 +69,9 @@ extension Worker {
 
   /// Copies of a request whose body, if it has one, has passed by as a whole.
   func sendMirrors(_ original: ExchangeRef) {
-    let mirrors = original.pointee.state.pointee.mirrors
-    original.pointee.state.pointee.mirrors = []
+    let state = original.pointee.state
+    let mirrors = state.pointee.mirrors
+    state.pointee.mirrors = []
     let isBuffered = original.pointee.requestMode == .buffered
     if !isBuffered && original.pointee.replayLost { return }
     let body =

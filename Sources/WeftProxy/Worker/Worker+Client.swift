@@ -74,7 +74,8 @@ extension Worker {
         guard let x = exchange(for: c) else { return }
         c.pointee.phase = .exchange
         startRecord(x, c)
-        x.pointee.state.pointee.request.reset()
+        let s = x.pointee.state
+        s.pointee.request.reset()
         c.pointee.closeAfter = true
         return fail(x, .requestHeadersTooLarge)
       }

@@ -46,7 +46,8 @@ extension Worker {
     e.pointee.active &+= 1
     e.pointee.service.pointee.metrics.requestsActive.add()
     x.pointee.triedEndpoints |= 1 &<< UInt64(e.pointee.number & 63)
-    x.pointee.state.pointee.upstreamAddress = e.pointee.address
+    let s = x.pointee.state
+    s.pointee.upstreamAddress = e.pointee.address
   }
 
   private func wait(_ x: ExchangeRef, _ service: ServiceRef) {
@@ -146,7 +147,8 @@ extension Worker {
     e.pointee.connectFailed(now: clock.pointee.milliseconds)
     countConnectFailure(e.pointee.service, errno)
     x.pointee.triedEndpoints |= 1 &<< UInt64(e.pointee.number & 63)
-    x.pointee.state.pointee.upstreamAddress = e.pointee.address
+    let s = x.pointee.state
+    s.pointee.upstreamAddress = e.pointee.address
     let timedOut = errno == ETIMEDOUT
     let others = e.pointee.service.pointee.endpoints.count > 1
     if others && x.pointee.connectTries < Self.maxConnectTries { return forward(x) }
