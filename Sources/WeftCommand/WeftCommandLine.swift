@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import Synchronization
 import WeftFilter
 import WeftFilters
@@ -26,9 +27,21 @@ public enum WeftCommandLine {
       LuaFilters.register(into: &registry)
     }
     registered.withLock { extend(&$0) }
-    WeftRoot.main()
-    WeftRoot.exit()
+    do {
+      var command = try WeftRoot.parseAsRoot()
+      try command.run()
+      WeftRoot.exit()
+    } catch {
+      if WeftRoot.exitCode(for: error) != .validationFailure { WeftRoot.exit(withError: error) }
+      // The library's own code for this is 64.
+      let message = Array((WeftRoot.fullMessage(for: error) + "\n").utf8)
+      _ = message.withUnsafeBytes { Glibc.write(2, $0.baseAddress, $0.count) }
+      Glibc.exit(usageExitCode)
+    }
   }
+
+  /// The command line made no sense.
+  private static let usageExitCode: Int32 = 2
 }
 
 struct WeftRoot: ParsableCommand {

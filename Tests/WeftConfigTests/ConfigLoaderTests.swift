@@ -91,6 +91,18 @@ import Testing
       ])
   }
 
+  @Test func emptyFilesAreMistakes() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("a.yaml", "")
+    try folder.write("b.yaml", "# nothing yet\n")
+    let loaded = ConfigLoader.load(paths: [folder.path])
+    #expect(
+      loaded.diagnostics.map { $0.description.replacing(folder.path, with: "F") } == [
+        "F/a.yaml: is empty; write into it, if only a comment, or delete it"
+      ])
+    #expect(loaded.files.count == 2)
+  }
+
   @Test func duplicatesNameBothPlaces() throws {
     let folder = try TemporaryFolder()
     let text = filter.replacing("NAME", with: "x")

@@ -68,6 +68,12 @@ enum ConfigFile {
       if count == 0 { break }
       content.append(contentsOf: chunk[..<count])
     }
+    var after = stat()
+    guard fstat(descriptor, &after) == 0 else { throw Failure(message: message(errno)) }
+    let isSteady =
+      after.st_size == status.st_size && after.st_mtim.tv_sec == status.st_mtim.tv_sec
+      && after.st_mtim.tv_nsec == status.st_mtim.tv_nsec
+    guard isSteady else { throw Failure(message: "was written to while it was read") }
     return (content, Identity(device: status.st_dev, inode: status.st_ino))
   }
 

@@ -18,6 +18,11 @@ public enum ConfigLoader {
         guard seen.insert(identity).inserted else { return }
         files.append(path)
         guard files.count <= maxFiles else { return }
+        guard !content.isEmpty else {
+          // Mostly a file that is being written at this moment: taken for what it says, it would end all traffic.
+          return problems.append(
+            Diagnostic(at: SourceLocation(file: path), "is empty; write into it, if only a comment, or delete it"))
+        }
         decoder.add(ConfigDocuments(parsing: content, file: path))
       } catch {
         problems.append(Diagnostic(at: SourceLocation(file: path), error.message))

@@ -137,13 +137,14 @@ struct UpstreamService: ~Copyable {
     return best
   }
 
-  /// The power of two choices: of two endpoints drawn at random, the one with fewer requests per weight.
+  /// The power of two choices: of two endpoints drawn at random, by weight, the one with fewer requests per weight.
+  /// Of two that idle it is the first, so that weights count once and not twice.
   private func leastOfTwo(
     _ strict: Bool, _ tried: UInt64, _ now: UInt64, _ random: inout WorkerRandom
   ) -> EndpointRef? {
     guard let a = anyOf(strict, tried, now, &random), let b = anyOf(strict, tried, now, &random) else { return nil }
-    let loadA = UInt64(a.pointee.active &+ 1) &* UInt64(max(b.pointee.weight, 1))
-    let loadB = UInt64(b.pointee.active &+ 1) &* UInt64(max(a.pointee.weight, 1))
+    let loadA = UInt64(a.pointee.active) &* UInt64(max(b.pointee.weight, 1))
+    let loadB = UInt64(b.pointee.active) &* UInt64(max(a.pointee.weight, 1))
     return loadB < loadA ? b : a
   }
 

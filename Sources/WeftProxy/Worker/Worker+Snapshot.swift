@@ -112,8 +112,10 @@ extension Worker {
     }
     for l in listeners {
       guard let l, l.pointee.index < 0 else { continue }
+      l.pointee.connections += 1  // held while its connections go, for the last one frees it
       closeListener(l)
       closeIdle { $0.pointee.listener == l }
+      l.pointee.connections -= 1
       if l.pointee.connections == 0 { freeListener(l) }
     }
   }

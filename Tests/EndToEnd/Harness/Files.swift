@@ -1,6 +1,6 @@
 import Glibc
 
-/// A folder of a test's own, deleted with everything in it.
+/// A folder of a test's own, deleted with everything in it, unless WEFT_KEEP_FILES is set, to look at what is left.
 final class TemporaryFolder: Sendable {
   let path: String
 
@@ -10,7 +10,7 @@ final class TemporaryFolder: Sendable {
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  deinit { removeTree(path) }
+  deinit { if getenv("WEFT_KEEP_FILES") == nil { removeTree(path) } }
 
   func path(_ name: String) -> String { path + "/" + name }
 

@@ -9,32 +9,65 @@ final class Scene: Sendable {
 
   var backend: Backend { backends[0] }
 
+  private let proxy: String
+  private let service: String
+  private let rules: String
+  private let route: String
+  private let more: [String]
+  private let accessLogPath: String
+
   /// - Parameters:
   ///   - proxy: members of the Proxy resource's `spec`, in YAML's flow style.
   ///   - service: members of the service's `spec` beside its endpoints.
   ///   - rules: the route's rules; when not given, everything goes to the service `backend`.
   ///   - route: members of the route's `spec` beside its rules.
   ///   - more: further resources.
+  ///   - arguments: further options of `weft run`.
   init(
     proxy: String = "", service: String = "", rules: String = Scene.toBackend, route: String = "", more: [String] = [],
-    backends: [Backend] = [], workers: Int = 1, descriptorLimit: Int? = nil,
+    backends: [Backend] = [], workers: Int = 1, arguments: [String] = [], descriptorLimit: Int? = nil,
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
-    let backends = try backends.isEmpty ? [Backend()] : backends
-    self.backends = backends
+    (self.proxy, self.service, self.rules, self.route, self.more) = (proxy, service, rules, route, more)
+    self.backends = try backends.isEmpty ? [Backend()] : backends
     reserved = try ReservedPort()
     port = reserved.number
     let folder = try TemporaryFolder()
+    accessLogPath = folder.path("access.log")
+    let text = Scene.text(
+      proxy: proxy, accessLog: accessLogPath, port: port, service: service, endpoints: self.backends.map(\.endpoint),
+      rules: rules, route: route, more: more)
+    weft = try WeftProcess(
+      ["weft.yaml": text], arguments, workers: workers, folder: folder, descriptorLimit: descriptorLimit,
+      sourceLocation: sourceLocation)
+  }
+
+  private static func text(
+    proxy: String, accessLog: String, port: Int, service: String, endpoints: [SocketEndpoint], rules: String,
+    route: String, more: [String]
+  ) -> String {
     let documents =
       [
-        Resources.proxy(proxy, accessLog: folder.path("access.log")), Resources.gateway(port),
-        Resources.service("backend", backends.map(\.endpoint), service),
+        Resources.proxy(proxy, accessLog: accessLog), Resources.gateway(port),
+        Resources.service("backend", endpoints, service),
         Resources.route("route", "rules: \(rules)\(route.isEmpty ? "" : ", " + route)"),
       ] + more
-    weft = try WeftProcess(
-      ["weft.yaml": documents.joined(separator: "\n---\n")], workers: workers, folder: folder,
-      descriptorLimit: descriptorLimit, sourceLocation: sourceLocation)
+    return documents.joined(separator: "\n---\n") + "\n"
   }
+
+  /// The configuration, with what is given in place of what it had at the start.
+  func configuration(
+    proxy: String? = nil, port: Int? = nil, service: String? = nil, endpoints: [SocketEndpoint]? = nil,
+    rules: String? = nil, more: [String]? = nil
+  ) -> String {
+    Scene.text(
+      proxy: proxy ?? self.proxy, accessLog: accessLogPath, port: port ?? self.port, service: service ?? self.service,
+      endpoints: endpoints ?? backends.map(\.endpoint), rules: rules ?? self.rules, route: route,
+      more: more ?? self.more)
+  }
+
+  /// Where the configuration lies.
+  var configurationPath: String { weft.folder.path("config/weft.yaml") }
 
   static let toBackend = "[{backendRefs: [{group: weft.dev, kind: Service, name: backend}]}]"
 
@@ -63,7 +96,7 @@ final class Scene: Sendable {
   }
 
   var accessLogNow: [AccessLine] {
-    let text = readFile(weft.folder.path("access.log")) ?? ""
+    let text = readFile(accessLogPath) ?? ""
     return text.split(separator: "\n").compactMap { AccessLine(String($0)) }
   }
 }

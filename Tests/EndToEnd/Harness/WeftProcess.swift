@@ -12,6 +12,7 @@ final class WeftProcess: Sendable {
   let admin: Int
   private let adminPort: ReservedPort
   private let isStopped = Locked(false)
+  private let wasToldToEnd = Locked(false)
   private let location: SourceLocation
 
   struct NotReady: Error, CustomStringConvertible {
@@ -71,6 +72,22 @@ final class WeftProcess: Sendable {
     return sum
   }
 
+  // MARK: Configuration
+
+  /// The number of the configuration that all workers run; nil while they do not agree.
+  func appliedVersion() throws -> Int? {
+    let config = try JSONValue(get("/config").text)
+    let version = config["version"].int
+    return config["workers"].list.allSatisfy { $0["version"].int == version } ? version : nil
+  }
+
+  /// Does something that makes the proxy reload, and waits until all workers run what it led to.
+  func reloaded(_ change: () throws -> Void) throws {
+    let before = try eventually("workers that agree") { try appliedVersion() }
+    try change()
+    try eventually("the new configuration to be applied") { try appliedVersion() ?? 0 > before }
+  }
+
   // MARK: The end
 
   /// Ends the proxy as an operator does, and checks how it goes.
@@ -81,8 +98,10 @@ final class WeftProcess: Sendable {
     }
     if !isFirst { return }
     if let end = process.end {
-      Issue.record("the proxy ended by itself, \(end):\n\(tail)", sourceLocation: sourceLocation)
-      return
+      if !wasToldToEnd.current {
+        Issue.record("the proxy ended by itself, \(end):\n\(tail)", sourceLocation: sourceLocation)
+      }
+      return checkLog(sourceLocation)
     }
     process.signal(SIGTERM)
     do {
@@ -93,6 +112,18 @@ final class WeftProcess: Sendable {
       process.signal(SIGKILL)
     }
     checkLog(sourceLocation)
+  }
+
+  /// Tells the proxy to end.
+  func signal(_ number: Int32) {
+    wasToldToEnd.withLock { $0 = $0 || number != SIGHUP }
+    process.signal(number)
+  }
+
+  /// Waits for the end of a proxy that was told to end.
+  func waitForEnd() throws -> ChildProcess.End {
+    wasToldToEnd.withLock { $0 = true }
+    return try process.waitForEnd()
   }
 
   private func checkLog(_ sourceLocation: SourceLocation) {
