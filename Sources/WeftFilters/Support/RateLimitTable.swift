@@ -9,8 +9,9 @@ import Synchronization
 /// would put it further into the future than the burst allows. A bucket whose time has passed is full, which is what a
 /// new key's bucket is as well; so forgetting it loses nothing, and the table needs no clean-up.
 ///
-/// Keys are 64-bit hashes under a secret key. Each falls into a group of eight places. When a new key finds none that is
-/// empty or full again, the one that would be full soonest is taken.
+/// Keys are 64-bit hashes under a secret key. Each may stand in two groups of eight places, and a new one goes into the
+/// emptier, which lets the table fill to some 70 % before a key finds no place that is empty or full again. Then the
+/// bucket that would be full soonest is taken.
 ///
 /// Races cost a token at most: two workers that place keys at the same moment may charge one request to the wrong
 /// bucket. That needs no stronger ordering than each number's own.
@@ -32,7 +33,7 @@ final class RateLimitTable: @unchecked Sendable {
   /// Exchanges of a contended bucket that are tried.
   private static let tries = 1000
 
-  /// Groups of eight hashes, one cache line, each followed by the line of their times.
+  /// Groups of eight hashes, one cache line, each followed by the line of their times: a key's time is `ways` behind it.
   private let memory: UnsafeMutablePointer<Atomic<UInt64>>
   private let byteCount: Int
   private let groupMask: UInt64
@@ -74,11 +75,8 @@ final class RateLimitTable: @unchecked Sendable {
   ///   - now: monotonic nanoseconds.
   func take(_ hash: UInt64, now: UInt64) -> Decision {
     let now = now &* Self.ticks
-    let group = memory + Int(hash & groupMask) * Self.ways * 2
-    let key = hash == 0 ? 1 : hash
     var hasEvicted = false
-    let place = find(key, in: group, now, &hasEvicted)
-    let time = group + Self.ways + place
+    let time = find(hash == 0 ? 1 : hash, now, &hasEvicted) + Self.ways
 
     var old = time.pointee.load(ordering: .relaxed)
     for _ in 0..<Self.tries {
@@ -103,44 +101,73 @@ final class RateLimitTable: @unchecked Sendable {
 
   /// The place of `key`, which is its own from here on.
   @inline(__always)
-  private func find(
-    _ key: UInt64, in group: UnsafeMutablePointer<Atomic<UInt64>>, _ now: UInt64, _ hasEvicted: inout Bool
-  ) -> Int {
-    var place = 0
+  private func find(_ key: UInt64, _ now: UInt64, _ hasEvicted: inout Bool) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    let first = group(key)
     for _ in 0..<4 {
-      var i = 0
-      while i < Self.ways {
-        if group[i].load(ordering: .relaxed) == key { return i }
-        i &+= 1
-      }
-      place = soonest(group)
-      let old = group[place].load(ordering: .relaxed)
-      if old == key { return place }
-      if !group[place].compareExchange(expected: old, desired: key, ordering: .relaxed).exchanged { continue }
-      if group[Self.ways &+ place].load(ordering: .relaxed) > now {
+      if let place = search(first, key) { return place }
+      let second = group(key &>> 32)
+      if let place = search(second, key) { return place }
+      let place = better(choose(first, now), choose(second, now))
+      let old = place.pointer.pointee.load(ordering: .relaxed)
+      if old == key { return place.pointer }
+      if !place.pointer.pointee.compareExchange(expected: old, desired: key, ordering: .relaxed).exchanged { continue }
+      let time = place.pointer + Self.ways
+      if time.pointee.load(ordering: .relaxed) > now {
         hasEvicted = true
-        group[Self.ways &+ place].store(now, ordering: .relaxed)
+        time.pointee.store(now, ordering: .relaxed)
       }
-      return place
+      return place.pointer
     }
-    // Others place keys in this group as fast as this one looks: it shares a bucket for once.
-    return place
+    // Others place keys in these groups as fast as this one looks: it shares a bucket for once.
+    return first
   }
 
-  /// The place whose bucket is full, or will be soonest; an empty one is always full.
-  private func soonest(_ group: UnsafeMutablePointer<Atomic<UInt64>>) -> Int {
+  @inline(__always)
+  private func group(_ bits: UInt64) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    memory + Int(bits & groupMask) * Self.ways * 2
+  }
+
+  @inline(__always)
+  private func search(
+    _ group: UnsafeMutablePointer<Atomic<UInt64>>, _ key: UInt64
+  ) -> UnsafeMutablePointer<Atomic<UInt64>>? {
+    var i = 0
+    while i < Self.ways {
+      if group[i].load(ordering: .relaxed) == key { return group + i }
+      i &+= 1
+    }
+    return nil
+  }
+
+  /// A place for a new key.
+  private struct Place {
+    let pointer: UnsafeMutablePointer<Atomic<UInt64>>
+    /// When the bucket there is full; the soonest of its group.
+    let time: UInt64
+    /// Places of the group whose buckets are full, the empty ones among them.
+    let free: Int
+  }
+
+  private func choose(_ group: UnsafeMutablePointer<Atomic<UInt64>>, _ now: UInt64) -> Place {
     var best = 0
     var bestTime = UInt64.max
+    var free = 0
     var i = 0
     while i < Self.ways {
       let time = group[Self.ways &+ i].load(ordering: .relaxed)
+      if time <= now { free &+= 1 }
       if time < bestTime {
         bestTime = time
         best = i
       }
       i &+= 1
     }
-    return best
+    return Place(pointer: group + best, time: bestTime, free: free)
+  }
+
+  private func better(_ one: Place, _ other: Place) -> Place {
+    if one.free != other.free { return one.free > other.free ? one : other }
+    return other.time < one.time ? other : one
   }
 
   private static func nanoseconds(_ ticks: UInt64) -> UInt64 { (ticks &+ (Self.ticks &- 1)) / Self.ticks }
