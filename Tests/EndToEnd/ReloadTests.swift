@@ -223,9 +223,15 @@ struct ReloadTests {
     #expect(try idle.ends(), "an idle connection of a listener that is gone is closed")
     #expect(try slow.response().text == "slow", "what is under way comes to its end")
     #expect(try slow.ends())
-    // Removed.
-    try scene.weft.reloaded { try writeFile(scene.configurationPath, scene.configuration()) }
-    #expect(throws: (any Error).self) { try RawClient(moved.number) }
+    // Removed, with requests on their way there.
+    let late = try (0..<10).map { _ in try RawClient(moved.number) }
+    for client in late[..<5] { #expect(try client.get("/echo").status == 200) }
+    for client in late[..<5] { try client.send(HTTPText.get("/slow?ms=300")) }
+    try writeFile(scene.configurationPath, scene.configuration())
+    scene.weft.signal(SIGHUP)
+    for client in late[5...] { try client.send(HTTPText.get("/echo")) }
+    for client in late { #expect(try client.response().status == 200) }
+    try eventually("the listener to be gone") { (try? RawClient(moved.number)) == nil }
     let mistakes = try load.stop()
     #expect(mistakes == [], "the listener that stayed has noticed nothing")
   }

@@ -22,12 +22,24 @@ final class AdminServer {
     init(number: UInt64) { self.number = number }
   }
   private var accepted: UInt64 = 0
+  /// Descriptors to give up when traffic has taken all others: this is when one wants to look inside.
+  private var spares: [Int32] = []
+  private static let spareCount = 4
 
   init(_ address: SocketAddress, supervisor: Supervisor) throws {
     self.supervisor = supervisor
     loop = supervisor.loop
     listener = try Socket.listen(address)
     try loop.add(listener, readable: true) { [unowned self] _ in accept() }
+    refillSpares()
+  }
+
+  private func refillSpares() {
+    while spares.count < Self.spareCount {
+      let fd = open("/dev/null", O_RDONLY | O_CLOEXEC)
+      if fd < 0 { return }
+      spares.append(fd)
+    }
   }
 
   /// Where it listens, with the port that the system chose if it was asked to.
@@ -36,7 +48,13 @@ final class AdminServer {
   private func accept() {
     for _ in 0..<16 {
       var peer = SocketAddress()
-      guard case .connection(let fd) = Socket.accept(listener, peer: &peer) else { return }
+      var outcome = Socket.accept(listener, peer: &peer)
+      if case .exhausted = outcome, let spare = spares.popLast() {
+        Socket.close(spare)
+        outcome = Socket.accept(listener, peer: &peer)
+      }
+      if case .exhausted = outcome { return pause() }
+      guard case .connection(let fd) = outcome else { return }
       if connections.count >= Self.connectionLimit {
         Socket.close(fd)
         continue
@@ -54,6 +72,16 @@ final class AdminServer {
       loop.after(Self.timeout) { [weak self] in
         if let self, connections[fd]?.number == number { close(fd) }
       }
+    }
+  }
+
+  /// Looks away for a moment: the listener stays readable, and the loop would spin.
+  private func pause() {
+    try? loop.update(listener, readable: false, writable: false)
+    loop.after(100) { [weak self] in
+      guard let self else { return }
+      refillSpares()
+      try? loop.update(listener, readable: true, writable: false)
     }
   }
 
@@ -113,6 +141,7 @@ final class AdminServer {
     connections[fd] = nil
     loop.remove(fd)
     Socket.close(fd)
+    refillSpares()
   }
 }
 

@@ -49,6 +49,8 @@ struct ProxyExchange: ~Copyable {
   var backend: BackendRef?
   var service: ServiceRef?
   var listener: ListenerRef?
+  /// Index in `snapshot`'s listeners; -1: none, as calls have.
+  var listenerIndex = -1
   /// Who takes the response of a request of the proxy's own.
   var call: ServiceCallTask?
 

@@ -4,11 +4,13 @@ import WeftIO
 /// Listening sockets and new connections.
 extension Worker {
   /// Connections taken in one event, so that a flood of them does not starve the requests under way.
-  private static let acceptBatch = 64
+  static let acceptBatch = 64
+  /// More than the kernel queues for a listener.
+  private static let acceptRest = 8192
 
-  func acceptAll(_ l: ListenerRef) {
+  func acceptAll(_ l: ListenerRef, limit: Int = Worker.acceptBatch) {
     if l.pointee.fd < 0 { return }
-    for _ in 0..<Self.acceptBatch {
+    for _ in 0..<limit {
       var peer = SocketAddress()
       switch Socket.accept(l.pointee.fd, peer: &peer) {
       case .connection(let fd): adopt(fd, peer, l)
@@ -39,7 +41,7 @@ extension Worker {
   }
 
   private func adopt(_ fd: Int32, _ peer: SocketAddress, _ l: ListenerRef) {
-    if clients.live >= maxClients || isDraining {
+    if clients.live >= maxClients {
       l.pointee.metrics.limited.add()
       close(fd)
       return
@@ -75,7 +77,7 @@ extension Worker {
   /// Closes the listening socket after taking what its queue still holds.
   func closeListener(_ l: ListenerRef) {
     if l.pointee.fd < 0 { return }
-    acceptAll(l)
+    acceptAll(l, limit: Self.acceptRest)
     reactor.remove(l.pointee.fd)
     close(l.pointee.fd)
     l.pointee.fd = -1

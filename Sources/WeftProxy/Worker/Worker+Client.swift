@@ -61,8 +61,8 @@ extension Worker {
         if c.pointee.generation != generation { return }
       }
       if !c.pointee.readable {
-        if c.pointee.input.isEmpty { releaseIdle(c) }
-        return
+        if !c.pointee.input.isEmpty { return }
+        return isLeaving(c) && c.pointee.requests > 0 ? closeClient(c) : releaseIdle(c)
       }
       pool.attach(&c.pointee.input)
       if c.pointee.input.isEmpty {
@@ -132,11 +132,25 @@ extension Worker {
     if let x = c.pointee.exchange { releaseExchange(x) }
     c.pointee.phase = .idle
     setTimer(c, settings.keepAliveTimeout)
-    if isDraining || (c.pointee.listener?.pointee.index ?? -1) < 0 { return closeClient(c) }
     if c.pointee.isParsing { return }
+    if isLeaving(c) { return letGo(c) }
     if c.pointee.input.isEmpty && !c.pointee.readable { return pool.detach(&c.pointee.input) }
     readRequests(c)
   }
+
+  /// The connection takes no further requests, for its listener or the whole process is about to go.
+  @inline(__always)
+  func isLeaving(_ c: ClientRef) -> Bool { isDraining || (c.pointee.listener?.pointee.index ?? -1) < 0 }
+
+  /// Ends a leaving connection between requests, but not without an answer to a request that has arrived already. A
+  /// client that has just connected is given a moment to say what it came for.
+  func letGo(_ c: ClientRef) {
+    if c.pointee.requests == 0 { return setTimer(c, Self.leavingGrace) }
+    c.pointee.readable = true
+    readRequests(c)
+  }
+
+  private static let leavingGrace: UInt32 = 1_000
 
   // MARK: Sending
 

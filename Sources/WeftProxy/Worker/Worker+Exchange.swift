@@ -92,6 +92,7 @@ extension Worker {
     x.pointee.backend = nil
     x.pointee.service = nil
     x.pointee.listener = nil
+    x.pointee.listenerIndex = -1
     x.pointee.requestMode = .none
     x.pointee.requestChunked = false
     x.pointee.requestDone = true

@@ -9,7 +9,7 @@ extension Worker {
     let s = x.pointee.state
     c.pointee.requests &+= 1
     c.pointee.closeAfter =
-      !s.pointee.request.keepAlive || isDraining
+      !s.pointee.request.keepAlive || isLeaving(c)
       || (settings.maxRequestsPerConnection != 0 && c.pointee.requests >= settings.maxRequestsPerConnection)
     if s.pointee.request.framing == .none {
       x.pointee.requestDone = true
@@ -21,15 +21,13 @@ extension Worker {
       setTimer(c, settings.requestBodyIdleTimeout)
     }
     if s.pointee.request.method == .connect { return fail(x, .methodNotAllowed) }
-    guard let snapshot, let l = c.pointee.listener, l.pointee.index >= 0 else {
-      c.pointee.closeAfter = true
-      return fail(x, .noRoute)
-    }
+    guard let (snapshot, listener) = configuration(of: c) else { return fail(x, .noRoute) }
     guard normalisePath(s) else { return fail(x, .badPath) }
     addForwardingFields(x, c)
     enter(snapshot)
     x.pointee.snapshot = snapshot
-    guard route(x, snapshot, l.pointee.index) else { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
+    x.pointee.listenerIndex = listener
+    guard route(x, snapshot, listener) else { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
     guard let backend = x.pointee.backend else { return fail(x, .noSuchBackend) }
     s.pointee.chain = backend.pointee.chain
     if let rule = x.pointee.rule, rule.pointee.requestTimeout != 0 {
@@ -42,6 +40,15 @@ extension Worker {
       return chain.request(s, from: 0)
     }
     requestVerdict(x, verdict)
+  }
+
+  /// The configuration for the client's next request, and the index of its listener there: the present one, or the last
+  /// one in which the listener stood.
+  @inline(__always)
+  private func configuration(of c: ClientRef) -> (SnapshotRef, Int)? {
+    guard let l = c.pointee.listener else { return nil }
+    if l.pointee.index >= 0, let snapshot { return (snapshot, l.pointee.index) }
+    return l.pointee.last.map { ($0.snapshot, $0.index) }
   }
 
   /// Brings the path into the one form that routes match against and that goes upstream.
@@ -169,9 +176,9 @@ extension Worker {
   private func requestChainDone(_ x: ExchangeRef) {
     let s = x.pointee.state
     if s.pointee.request.headers.hasOverflowed { return fail(x, .requestHeadersTooLarge) }
-    if s.pointee.clearRoute, let snapshot = x.pointee.snapshot, let l = x.pointee.listener, l.pointee.index >= 0 {
+    if s.pointee.clearRoute, let snapshot = x.pointee.snapshot, x.pointee.listenerIndex >= 0 {
       // The chain of the first route goes on; only rule and backend change.
-      if !route(x, snapshot, l.pointee.index) { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
+      if !route(x, snapshot, x.pointee.listenerIndex) { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
     }
     if x.pointee.requestMode == .buffered {
       if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: ExchangeState.chainLimit) { return }

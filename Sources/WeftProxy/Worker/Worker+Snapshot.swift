@@ -30,7 +30,7 @@ extension Worker {
     snapshot = Unmanaged.passRetained(new)
     accessLog?.flush()
     accessLog = new.accessLog
-    adoptListeners(new.snapshot, delivery.descriptors)
+    adoptListeners(new.snapshot, delivery.descriptors, replacing: old)
     if let old { leave(old) }
     control.applied(new.snapshot.version)
   }
@@ -98,7 +98,8 @@ extension Worker {
 
   // MARK: Listeners
 
-  private func adoptListeners(_ new: Snapshot, _ descriptors: [Int: Int32]) {
+  private func adoptListeners(_ new: Snapshot, _ descriptors: [Int: Int32], replacing old: SnapshotRef?) {
+    let oldIndices = listeners.map { $0?.pointee.index ?? -1 }
     for l in listeners { l?.pointee.index = -1 }
     for (i, spec) in new.listeners.enumerated() {
       if let l = listeners.compactMap({ $0 }).first(where: { $0.pointee.address == spec.address && $0.pointee.fd >= 0 })
@@ -110,14 +111,21 @@ extension Worker {
         open(spec, i, fd)
       }
     }
-    for l in listeners {
-      guard let l, l.pointee.index < 0 else { continue }
-      l.pointee.connections += 1  // held while its connections go, for the last one frees it
-      closeListener(l)
-      closeIdle { $0.pointee.listener == l }
-      l.pointee.connections -= 1
-      if l.pointee.connections == 0 { freeListener(l) }
+    for (slot, index) in oldIndices.enumerated() where index >= 0 {
+      guard let l = listeners[slot], l.pointee.index < 0, let old else { continue }
+      enter(old)
+      l.pointee.last = (old, index)
+      remove(l)
     }
+  }
+
+  /// Stops listening; the connections go as soon as what is under way, or on its way, has been answered.
+  private func remove(_ l: ListenerRef) {
+    l.pointee.connections += 1  // held while its connections go, for the last one frees it
+    closeListener(l)
+    letIdleGo { $0.pointee.listener == l }
+    l.pointee.connections -= 1
+    if l.pointee.connections == 0 { freeListener(l) }
   }
 
   private func open(_ spec: ListenerSpec, _ index: Int, _ fd: Int32) {
@@ -135,15 +143,17 @@ extension Worker {
 
   func freeListener(_ l: ListenerRef) {
     listeners[l.pointee.slot] = nil
+    let last = l.pointee.last
     l.deinitialize(count: 1)
     l.deallocate()
+    if let last { leave(last.snapshot) }
   }
 
-  /// Closes connections between requests.
-  private func closeIdle(where isMeant: (ClientRef) -> Bool) {
+  /// Ends connections between requests.
+  private func letIdleGo(where isMeant: (ClientRef) -> Bool) {
     for i in 0..<clients.capacity {
       let c = clients[i]
-      if c.pointee.phase == .idle && isMeant(c) { closeClient(c) }
+      if c.pointee.phase == .idle && isMeant(c) { letGo(c) }
     }
   }
 
@@ -157,7 +167,7 @@ extension Worker {
     for i in 0..<clients.capacity {
       let c = clients[i]
       switch c.pointee.phase {
-      case .idle: closeClient(c)
+      case .idle: letGo(c)
       case .head, .exchange: c.pointee.closeAfter = true
       default: break
       }

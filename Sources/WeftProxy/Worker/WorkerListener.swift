@@ -10,6 +10,9 @@ struct WorkerListener: ~Copyable {
   var name: OwnedBytes
   /// Index in the present snapshot's listeners; -1: removed, its connections are being drained.
   var index: Int
+  /// The last configuration that it stood in, and its index there, once it is removed: requests that were on their way
+  /// to it are still answered as they would have been.
+  var last: (snapshot: SnapshotRef, index: Int)?
   var connections = 0
   let metrics: ListenerMetrics
 
