@@ -236,6 +236,30 @@ struct ReloadTests {
     #expect(mistakes == [], "the listener that stayed has noticed nothing")
   }
 
+  @Test("what a removed listener still has after the drain time is cut off")
+  func removedListenersDrain() throws {
+    let other = try ReservedPort()
+    let scene = try Scene(
+      proxy: "timeouts: {drain: 500ms}",
+      more: [
+        Resources.gateway(other.number, name: "second"),
+        Resources.route("second", "rules: \(Scene.toBackend)", gateway: "second"),
+      ])
+    defer { scene.stop() }
+    let tunnel = try RawClient(other.number)
+    try tunnel.send("GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n")
+    #expect(try tunnel.reader.responseHead(to: "GET").status == 101)
+    let waiting = try RawClient(other.number)
+    try waiting.send(HTTPText.get("/hang"))
+    try eventually("the requests") { scene.backend.requests.count == 2 }
+    try scene.weft.reloaded { try writeFile(scene.configurationPath, scene.configuration(more: [])) }
+    #expect(try tunnel.untilEnd() == Array("hello\n".utf8))
+    #expect(try waiting.ends())
+    #expect(try scene.get("/echo").status == 200)
+    try eventually("nothing left") { try scene.weft.metric("weft_downstream_connections_active") == 0 }
+    #expect(try scene.weft.metric("weft_http_requests_active") == 0)
+  }
+
   @Test("a listener that moves away takes no request with it")
   func moveUnderLoad() throws {
     let scene = try Scene(workers: 2)

@@ -178,7 +178,8 @@ extension Worker {
     if s.pointee.request.headers.hasOverflowed { return fail(x, .requestHeadersTooLarge) }
     if s.pointee.clearRoute, let snapshot = x.pointee.snapshot, x.pointee.listenerIndex >= 0 {
       // The chain of the first route goes on; only rule and backend change.
-      if !route(x, snapshot, x.pointee.listenerIndex) { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
+      let isFound = route(x, snapshot, x.pointee.listenerIndex)
+      if !isFound { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
     }
     if x.pointee.requestMode == .buffered {
       if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: ExchangeState.chainLimit) { return }

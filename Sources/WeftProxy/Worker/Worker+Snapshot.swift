@@ -125,7 +125,22 @@ extension Worker {
     closeListener(l)
     letIdleGo { $0.pointee.listener == l }
     l.pointee.connections -= 1
-    if l.pointee.connections == 0 { freeListener(l) }
+    if l.pointee.connections == 0 { return freeListener(l) }
+    l.pointee.timer.token = Token(kind: Owner.listener, slot: l.pointee.slot, generation: 0).raw
+    wheel.pointee.schedule(&l.pointee.timer, at: deadline(settings.drainTimeout))
+  }
+
+  /// A removed listener's time is over: closes the connections that it still has.
+  func cutOff(_ l: ListenerRef) {
+    l.pointee.connections += 1  // held while its connections go, for the last one frees it
+    for i in 0..<clients.capacity {
+      let c = clients[i]
+      if c.pointee.phase == .closed || c.pointee.listener != l { continue }
+      if c.pointee.phase == .exchange, let x = c.pointee.exchange { resetIfUnframed(x, c) }
+      closeClient(c)
+    }
+    l.pointee.connections -= 1
+    freeListener(l)
   }
 
   private func open(_ spec: ListenerSpec, _ index: Int, _ fd: Int32) {
@@ -143,6 +158,7 @@ extension Worker {
 
   func freeListener(_ l: ListenerRef) {
     listeners[l.pointee.slot] = nil
+    wheel.pointee.cancel(&l.pointee.timer)
     let last = l.pointee.last
     l.deinitialize(count: 1)
     l.deallocate()

@@ -186,6 +186,8 @@ final class Worker {
     case Owner.upstream:
       let u = upstreams[token.slot]
       if u.pointee.phase != .closed { upstreamTimedOut(u) }
+    case Owner.listener:
+      if token.slot < listeners.count, let l = listeners[token.slot] { cutOff(l) }
     case Owner.exchangeDeadline:
       let x = exchanges[token.slot]
       if x.pointee.stage != .done { requestTimedOut(x) }

@@ -14,6 +14,8 @@ struct WorkerListener: ~Copyable {
   /// to it are still answered as they would have been.
   var last: (snapshot: SnapshotRef, index: Int)?
   var connections = 0
+  /// Ends the time that its connections have once it is removed.
+  var timer = TimerNode()
   let metrics: ListenerMetrics
 
   init(slot: Int, address: SocketAddress, fd: Int32, name: OwnedBytes, index: Int, metrics: ListenerMetrics) {
