@@ -1,6 +1,5 @@
 // The handle's other methods, logging, and the global tables.
 #include "host.h"
-#include <string.h>
 #include <time.h>
 
 int wl_handle_body(lua_State *L);
@@ -8,8 +7,11 @@ int wl_handle_body_chunks(lua_State *L);
 int wl_handle_trailers(lua_State *L);
 
 static int handle_headers(lua_State *L) {
-  // The one method that nearly every script calls.
-  return wl_push_object(L, wl_self(L, WL_HANDLE), WL_HEADERS);
+  wl_slot *s = wl_self(L, WL_HANDLE);
+  if (WL_UNLIKELY(!s->objects[WL_HEADERS])) return wl_push_object(L, s, WL_HEADERS);
+  // The one method that nearly every script calls: the handle is at hand already.
+  lua_getiuservalue(L, 1, WL_HEADERS);
+  return 1;
 }
 
 // Both heads, to look at what the other direction had; the response's only when there is one.
@@ -35,47 +37,47 @@ static int handle_settings(lua_State *L) {
 
 // respond(headers [, body])
 
+typedef void (*field_use)(lua_State *, wl_slot *, const wl_name *, const char *, wl_text);
+
+// Calls `use` with the value on top of the stack.
+static void use_value(lua_State *L, wl_slot *s, const wl_name *name, const char *key, field_use use) {
+  if (!lua_isstring(L, -1)) luaL_error(L, "the value for '%s' is a %s", key, luaL_typename(L, -1));
+  size_t count;
+  const char *value = lua_tolstring(L, -1, &count);
+  use(L, s, name, key, wl_bytes(value, count));
+}
+
 // Calls `use` for each field of the table at index 2 but :status.
-static void each_field(lua_State *L, wl_slot *s, void (*use)(lua_State *, wl_slot *, wl_text, const char *)) {
+static void each_field(lua_State *L, wl_slot *s, field_use use) {
   lua_pushnil(L);
   while (lua_next(L, 2)) {
     if (lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "respond() takes headers by name, not by %s", luaL_typename(L, -2));
-    size_t count;
-    const char *key = lua_tolstring(L, -2, &count);
-    char buffer[WL_NAME_BYTES];
-    wl_text name = wl_lower_name(key, count, buffer);
-    if (name.base && name.count == 7 && memcmp(name.base, ":status", 7) == 0) {
+    const char *key = lua_tostring(L, -2);
+    const wl_name *name = wl_name_at(L, s->host, -2);
+    if (name->pseudo == WL_PSEUDO_STATUS) {
       lua_pop(L, 1);
       continue;
     }
-    if (!name.base) wl_check_set(L, WL_BAD_NAME, key);
     if (lua_istable(L, -1)) {
       lua_Integer values = luaL_len(L, -1);
       for (lua_Integer i = 1; i <= values; i++) {
         lua_geti(L, -1, i);
-        use(L, s, name, key);
+        use_value(L, s, name, key, use);
         lua_pop(L, 1);
       }
     } else {
-      use(L, s, name, key);
+      use_value(L, s, name, key, use);
     }
     lua_pop(L, 1);
   }
 }
 
-static wl_text value_on_top(lua_State *L, const char *key) {
-  if (!lua_isstring(L, -1)) luaL_error(L, "the value for '%s' is a %s", key, luaL_typename(L, -1));
-  size_t count;
-  const char *value = lua_tolstring(L, -1, &count);
-  return wl_bytes(value, count);
+static void check_field(lua_State *L, wl_slot *s, const wl_name *name, const char *key, wl_text value) {
+  (void)s;
+  wl_check_set(L, !name->is_token ? WL_BAD_NAME : !wl_is_value(value) ? WL_BAD_VALUE : WL_SET, key);
 }
 
-static void check_field(lua_State *L, wl_slot *s, wl_text name, const char *key) {
-  wl_check_set(L, s->host->calls.field_check(name, value_on_top(L, key)), key);
-}
-
-static void add_field(lua_State *L, wl_slot *s, wl_text name, const char *key) {
-  wl_text value = value_on_top(L, key);
+static void add_field(lua_State *L, wl_slot *s, const wl_name *name, const char *key, wl_text value) {
   wl_check_set(L, s->host->calls.field_add(s->exchange, WL_RESPONSE_HEADERS, name, value), key);
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 typedef struct {
   wl_slot *slot;
@@ -53,16 +54,14 @@ static fields self_for_change(lua_State *L) {
   return f;
 }
 
-wl_text wl_lower_name(const char *name, size_t count, char *buffer) {
-  size_t i = 0;
-  while (i < count && (unsigned char)(name[i] - 'A') >= 26) i++;
-  if (WL_LIKELY(i == count)) return wl_bytes(name, count);
-  if (count > WL_NAME_BYTES) return wl_bytes(NULL, 0);
-  for (i = 0; i < count; i++) {
-    char c = name[i];
-    buffer[i] = (unsigned char)(c - 'A') < 26 ? (char)(c | 0x20) : c;
-  }
-  return wl_bytes(buffer, count);
+// Names
+
+static char names_key;
+
+void wl_install_names(lua_State *L) {
+  // Of the full size, so that keeping a name takes no memory.
+  lua_createtable(L, 2 * WL_NAMES, 0);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
 }
 
 static int pseudo(wl_text name) {
@@ -75,18 +74,70 @@ static int pseudo(wl_text name) {
                {":authority", 10, WL_PSEUDO_AUTHORITY},
                {":scheme", 7, WL_PSEUDO_SCHEME},
                {":status", 7, WL_PSEUDO_STATUS}};
+  if (name.count == 0 || name.base[0] != ':') return 0;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (name.count == known[i].count && memcmp(name.base, known[i].name, name.count) == 0) return known[i].pseudo;
   }
-  return 0;
+  return WL_PSEUDO_UNKNOWN;
 }
 
-static inline int is_pseudo(wl_text name) { return name.count > 0 && name.base[0] == ':'; }
+// Pushes the string at `index` in lower case, and returns its bytes.
+static const char *push_lower(lua_State *L, int index, const char *key, size_t count) {
+  size_t i = 0;
+  while (i < count && (unsigned char)(key[i] - 'A') >= 26) i++;
+  if (i == count) {
+    lua_pushvalue(L, index);
+    return key;
+  }
+  char lower[WL_NAME_BYTES];
+  for (i = 0; i < count; i++) lower[i] = (unsigned char)(key[i] - 'A') < 26 ? (char)(key[i] | 0x20) : key[i];
+  return lua_pushlstring(L, lower, count);
+}
 
-static inline wl_text argument_name(lua_State *L, int index, char *buffer) {
+static __attribute__((noinline)) const wl_name *learn(
+    lua_State *L, wl_host *h, int index, const char *key, size_t count, wl_name *n) {
+  static const wl_name impossible = {0};
+  if (count == 0 || count > WL_NAME_BYTES) return &impossible;
+  luaL_checkstack(L, 4, NULL);
+  index = lua_absindex(L, index);
+  n->key = NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key);
+  const char *lower = push_lower(L, index, key, count);
+  lua_Integer place = 2 * (n - h->names) + 1;
+  lua_rawseti(L, -2, place);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, -2, place + 1);
+  lua_pop(L, 1);
+  n->lower = wl_bytes(lower, count);
+  n->pseudo = (uint8_t)pseudo(n->lower);
+  h->calls.classify(n);
+  n->key = key;
+  return n;
+}
+
+const wl_name *wl_name_at(lua_State *L, wl_host *h, int index) {
   size_t count;
-  const char *name = luaL_checklstring(L, index, &count);
-  return wl_lower_name(name, count, buffer);
+  const char *key = luaL_checklstring(L, index, &count);
+  wl_name *n = &h->names[((uintptr_t)key >> 4) % WL_NAMES];
+  return WL_LIKELY(n->key == key) ? n : learn(L, h, index, key, count, n);
+}
+
+// No control character but TAB (RFC 9110 5.5), so that it can end no line.
+int wl_is_value(wl_text value) {
+  const uint64_t ones = 0x0101010101010101u, high = 0x8080808080808080u;
+  size_t i = 0;
+  for (; i + 8 <= value.count; i += 8) {
+    uint64_t w;
+    memcpy(&w, value.base + i, 8);
+    uint64_t deleted = w ^ ones * 0x7f;
+    // Bytes below 0x20, and those that are 0x7f: exact for the lowest one that is found, which is enough.
+    if (((w - ones * 0x20) & ~w & high) | ((deleted - ones) & ~deleted & high)) break;
+  }
+  for (; i < value.count; i++) {
+    uint8_t c = value.base[i];
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return 0;
+  }
+  return 1;
 }
 
 static int push(lua_State *L, wl_text t) {
@@ -106,18 +157,16 @@ static __attribute__((noinline)) int push_pseudo(lua_State *L, fields f, int whi
 
 static int headers_get(lua_State *L) {
   fields f = self(L);
-  const wl_accessors *calls = &f.slot->host->calls;
-  void *x = f.slot->exchange;
-  char buffer[WL_NAME_BYTES];
-  wl_text name = argument_name(L, 2, buffer);
-  if (WL_UNLIKELY(is_pseudo(name))) return push_pseudo(L, f, pseudo(name));
+  wl_host *h = f.slot->host;
+  const wl_name *name = wl_name_at(L, h, 2);
+  if (name->pseudo) return push_pseudo(L, f, name->pseudo);
   wl_text first = {NULL, 0};
-  size_t count = name.base ? calls->field_values(x, f.table, name, &first) : 0;
+  size_t count = name->lower.base ? h->calls.field_values(f.slot->exchange, f.table, name, &first) : 0;
   if (WL_LIKELY(count <= 1)) return push(L, first);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   for (size_t i = 0; i < count; i++) {
-    wl_text value = calls->field_at(x, f.table, name, i);
+    wl_text value = h->calls.field_at(f.slot->exchange, f.table, name, i);
     if (i > 0) luaL_addchar(&b, ',');
     if (value.base) luaL_addlstring(&b, (const char *)value.base, value.count);
   }
@@ -127,30 +176,28 @@ static int headers_get(lua_State *L) {
 
 static int headers_get_at_index(lua_State *L) {
   fields f = self(L);
-  const wl_accessors *calls = &f.slot->host->calls;
-  char buffer[WL_NAME_BYTES];
-  wl_text name = argument_name(L, 2, buffer);
+  wl_host *h = f.slot->host;
+  const wl_name *name = wl_name_at(L, h, 2);
   lua_Number index = luaL_checknumber(L, 3);
-  if (!name.base || !(index >= 0) || index > 1e9) return push(L, wl_bytes(NULL, 0));
-  if (is_pseudo(name)) return index < 1 ? push_pseudo(L, f, pseudo(name)) : push(L, wl_bytes(NULL, 0));
-  wl_text value = calls->field_at(f.slot->exchange, f.table, name, (size_t)index);
+  wl_text none = {NULL, 0};
+  if (!name->lower.base || !(index >= 0) || index > 1e9) return push(L, none);
+  if (name->pseudo) return index < 1 ? push_pseudo(L, f, name->pseudo) : push(L, none);
+  wl_text value = h->calls.field_at(f.slot->exchange, f.table, name, (size_t)index);
   // An empty value counts as none here.
-  if (value.count == 0) value.base = NULL;
-  return push(L, value);
+  return push(L, value.count == 0 ? none : value);
 }
 
 static int headers_get_num_values(lua_State *L) {
   fields f = self(L);
-  const wl_accessors *calls = &f.slot->host->calls;
-  char buffer[WL_NAME_BYTES];
-  wl_text name = argument_name(L, 2, buffer);
-  wl_text first = {NULL, 0};
+  wl_host *h = f.slot->host;
+  const wl_name *name = wl_name_at(L, h, 2);
+  wl_text first;
   size_t count = 0;
-  if (is_pseudo(name)) {
-    push_pseudo(L, f, pseudo(name));
+  if (name->pseudo) {
+    push_pseudo(L, f, name->pseudo);
     count = !lua_isnil(L, -1);
-  } else if (name.base) {
-    count = calls->field_values(f.slot->exchange, f.table, name, &first);
+  } else if (name->lower.base) {
+    count = h->calls.field_values(f.slot->exchange, f.table, name, &first);
   }
   lua_pushinteger(L, (lua_Integer)count);
   return 1;
@@ -179,20 +226,21 @@ static wl_text argument_value(lua_State *L, int index, char *digits, size_t size
 
 static int set(lua_State *L, int replaces) {
   fields f = self_for_change(L);
-  const wl_accessors *calls = &f.slot->host->calls;
+  wl_host *h = f.slot->host;
   void *x = f.slot->exchange;
-  char buffer[WL_NAME_BYTES];
   char digits[32];
-  wl_text name = argument_name(L, 2, buffer);
+  const wl_name *name = wl_name_at(L, h, 2);
   wl_text value = argument_value(L, 3, digits, sizeof digits);
   int result;
-  if (WL_UNLIKELY(!name.base)) {
-    result = WL_BAD_NAME;
-  } else if (WL_UNLIKELY(is_pseudo(name))) {
+  if (WL_LIKELY(name->is_token)) {
+    result = !wl_is_value(value) ? WL_BAD_VALUE
+             : replaces          ? h->calls.field_replace(x, f.table, name, value)
+                                 : h->calls.field_add(x, f.table, name, value);
+  } else if (name->pseudo) {
     // There is one path, one method, ...: adding a second one is a mistake.
-    result = replaces ? calls->pseudo_set(x, f.table, pseudo(name), value) : WL_NOT_SUPPORTED;
+    result = replaces ? h->calls.pseudo_set(x, f.table, name->pseudo, value) : WL_NOT_SUPPORTED;
   } else {
-    result = replaces ? calls->field_replace(x, f.table, name, value) : calls->field_add(x, f.table, name, value);
+    result = WL_BAD_NAME;
   }
   if (WL_UNLIKELY(result != WL_SET)) wl_check_set(L, result, lua_tostring(L, 2));
   return 0;
@@ -203,10 +251,9 @@ static int headers_replace(lua_State *L) { return set(L, 1); }
 
 static int headers_remove(lua_State *L) {
   fields f = self_for_change(L);
-  char buffer[WL_NAME_BYTES];
-  wl_text name = argument_name(L, 2, buffer);
-  if (!name.base) return 0;
-  int result = is_pseudo(name) ? WL_NOT_SUPPORTED : f.slot->host->calls.field_remove(f.slot->exchange, f.table, name);
+  const wl_name *name = wl_name_at(L, f.slot->host, 2);
+  if (!name->lower.base) return 0;
+  int result = name->pseudo ? WL_NOT_SUPPORTED : f.slot->host->calls.field_remove(f.slot->exchange, f.table, name);
   wl_check_set(L, result, lua_tostring(L, 2));
   return 0;
 }
@@ -216,7 +263,9 @@ static int headers_set_reason(lua_State *L) {
   size_t count;
   const char *reason = luaL_checklstring(L, 2, &count);
   if (f.table != WL_RESPONSE_HEADERS) luaL_error(L, "setHttp1ReasonPhrase() is for the response's headers");
-  wl_check_set(L, f.slot->host->calls.set_reason(f.slot->exchange, wl_bytes(reason, count)), "reason phrase");
+  wl_text text = wl_bytes(reason, count);
+  int result = wl_is_value(text) ? f.slot->host->calls.set_reason(f.slot->exchange, text) : WL_BAD_VALUE;
+  wl_check_set(L, result, "reason phrase");
   return 0;
 }
 
@@ -249,14 +298,17 @@ static int next_field(lua_State *L) {
   size_t row = (size_t)at;
   size_t end = (size_t)lua_tointeger(L, lua_upvalueindex(3));
   while (calls->field_row(x, f.table, &row, end, &name, &value)) {
-    char buffer[WL_NAME_BYTES];
-    wl_text lower = wl_lower_name((const char *)name.base, name.count, buffer);
-    if (!lower.base) lower = name;
     // It is there as :authority.
-    if (f.table == WL_REQUEST_HEADERS && lower.count == 4 && memcmp(lower.base, "host", 4) == 0) continue;
+    if (f.table == WL_REQUEST_HEADERS && name.count == 4 && strncasecmp((const char *)name.base, "host", 4) == 0) continue;
     lua_pushinteger(L, (lua_Integer)row);
     lua_replace(L, lua_upvalueindex(2));
-    lua_pushlstring(L, (const char *)lower.base, lower.count);
+    luaL_Buffer b;
+    char *lower = luaL_buffinitsize(L, &b, name.count);
+    for (size_t i = 0; i < name.count; i++) {
+      uint8_t c = name.base[i];
+      lower[i] = (char)((uint8_t)(c - 'A') < 26 ? c | 0x20 : c);
+    }
+    luaL_pushresultsize(&b, name.count);
     return 1 + push(L, value);
   }
   lua_pushnil(L);

@@ -37,6 +37,7 @@ static int open_libraries(lua_State *L) {
     lua_pop(L, 1);
   }
   wl_install_frozen(L);
+  wl_install_names(L);
   wl_install_sandbox(L);
   wl_install_coroutines(L);
   wl_install_objects(L);

@@ -10,6 +10,8 @@
 #define WL_TAPE_DEPTH 32
 // Longest field name that scripts can use.
 #define WL_NAME_BYTES 256
+// Names that a host remembers; a power of two.
+#define WL_NAMES 64
 
 struct wl_host {
   // Points to this struct, so that a thread's extra space may point here or to a slot.
@@ -37,6 +39,9 @@ struct wl_host {
 
   const wl_source *sources;
   size_t source_count;
+
+  // The names that scripts used last, by the address of their strings, which are kept from being collected.
+  wl_name names[WL_NAMES];
 
   // A tape that is being written for Swift, kept here so that an error leaks none.
   uint8_t *tape;
@@ -107,8 +112,11 @@ wl_text wl_write_tape(lua_State *L, int index);
 int wl_thaw(lua_State *L, int index);
 void wl_install_frozen(lua_State *L);
 
-// headers.c: a name in lower case, in `buffer` (WL_NAME_BYTES) or where it stands. A NULL base: too long.
-wl_text wl_lower_name(const char *name, size_t count, char *buffer);
+// headers.c: the name at `index`, which must be a string.
+const wl_name *wl_name_at(lua_State *L, wl_host *host, int index);
+// Whether a field may have that value.
+int wl_is_value(wl_text value);
 void wl_check_set(lua_State *L, int result, const char *name);
+void wl_install_names(lua_State *L);
 
 #endif

@@ -8,6 +8,7 @@ import WeftIO
 enum LuaAccessors {
   static func table() -> wl_accessors {
     wl_accessors(
+      classify: { LuaAccessors.classify($0) },
       field_values: { LuaAccessors.fieldValues($0, $1, $2, $3) },
       field_at: { LuaAccessors.fieldAt($0, $1, $2, $3) },
       field_row: { LuaAccessors.fieldRow($0, $1, $2, $3, $4, $5) },
@@ -15,7 +16,6 @@ enum LuaAccessors {
       field_add: { LuaAccessors.change($0, $1, $2, $3, replaces: false) },
       field_replace: { LuaAccessors.change($0, $1, $2, $3, replaces: true) },
       field_remove: { LuaAccessors.remove($0, $1, $2) },
-      field_check: { LuaAccessors.check($0, $1) },
       pseudo_get: { LuaAccessors.pseudo($0, $1, $2, $3) },
       pseudo_set: { LuaAccessors.setPseudo($0, $1, $2, $3) },
       set_reason: { LuaAccessors.setReason($0, $1) },
@@ -53,9 +53,18 @@ enum LuaAccessors {
     known != .other ? table.find(known, from: from) : table.find(name, from: from)
   }
 
+  private static func classify(_ name: UnsafeMutablePointer<wl_name>?) {
+    guard let name else { return }
+    let lower = name.pointee.lower.bytes
+    let isToken = HeaderTable.isFieldName(lower)
+    name.pointee.is_token = isToken ? 1 : 0
+    name.pointee.known = isToken ? KnownHeader.classify(lower.base, lower.count).rawValue : 0
+  }
+
   @inline(__always)
-  private static func classify(_ name: Bytes) -> KnownHeader {
-    name.isEmpty ? .other : KnownHeader.classify(name.base, name.count)
+  private static func identify(_ name: UnsafePointer<wl_name>) -> (KnownHeader, Bytes) {
+    // The number came from `classify`; the enumeration's cases are numbered as they are stored.
+    (unsafeBitCast(name.pointee.known, to: KnownHeader.self), name.pointee.lower.bytes)
   }
 
   /// Calls `body` with the table that `which` names.
@@ -80,11 +89,10 @@ enum LuaAccessors {
   }
 
   private static func fieldValues(
-    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ name: wl_text, _ first: UnsafeMutablePointer<wl_text>?
+    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ given: UnsafePointer<wl_name>?, _ first: UnsafeMutablePointer<wl_text>?
   ) -> Int {
-    guard let x = exchange(x), let first else { return 0 }
-    let name = name.bytes
-    let known = classify(name)
+    guard let x = exchange(x), let given, let first else { return 0 }
+    let (known, name) = identify(given)
     return with(x, which) { table in
       guard let i = find(table, name, known) else { return 0 }
       first.pointee = wl_text(table.value(at: i))
@@ -99,11 +107,10 @@ enum LuaAccessors {
   }
 
   private static func fieldAt(
-    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ name: wl_text, _ index: Int
+    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ given: UnsafePointer<wl_name>?, _ index: Int
   ) -> wl_text {
-    guard let x = exchange(x) else { return .none }
-    let name = name.bytes
-    let known = classify(name)
+    guard let x = exchange(x), let given else { return .none }
+    let (known, name) = identify(given)
     return with(x, which) { table in
       var at = -1
       for _ in 0...max(index, 0) {
@@ -137,11 +144,6 @@ enum LuaAccessors {
     return with(x, which) { $0.count }
   }
 
-  private static func check(_ name: wl_text, _ value: wl_text) -> Int32 {
-    if !HeaderTable.isFieldName(name.bytes) || name.count > 256 { return Int32(WL_BAD_NAME) }
-    return Int32(HeaderTable.isFieldValue(value.bytes) ? WL_SET : WL_BAD_VALUE)
-  }
-
   /// Fields that frame a message or belong to one connection. They are the proxy's, which writes them as they must be:
   /// a script's change has no effect, and so can split no message.
   @inline(__always)
@@ -154,13 +156,10 @@ enum LuaAccessors {
   }
 
   private static func change(
-    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ name: wl_text, _ value: wl_text, replaces: Bool
+    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ given: UnsafePointer<wl_name>?, _ value: wl_text, replaces: Bool
   ) -> Int32 {
-    guard let x = exchange(x) else { return Int32(WL_NOT_SUPPORTED) }
-    let checked = check(name, value)
-    if checked != WL_SET { return checked }
-    let name = name.bytes
-    let known = classify(name)
+    guard let x = exchange(x), let given else { return Int32(WL_NOT_SUPPORTED) }
+    let (known, name) = identify(given)
     if isProxysOwn(known) { return Int32(WL_SET) }
     // One Host, and a valid one (RFC 9112 3.2).
     if known == .host && which == WL_REQUEST_HEADERS { return setAuthority(x, value.bytes) }
@@ -179,10 +178,11 @@ enum LuaAccessors {
     }
   }
 
-  private static func remove(_ x: UnsafeMutableRawPointer?, _ which: Int32, _ name: wl_text) -> Int32 {
-    guard let x = exchange(x) else { return Int32(WL_NOT_SUPPORTED) }
-    let name = name.bytes
-    let known = classify(name)
+  private static func remove(
+    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ given: UnsafePointer<wl_name>?
+  ) -> Int32 {
+    guard let x = exchange(x), let given else { return Int32(WL_NOT_SUPPORTED) }
+    let (known, name) = identify(given)
     if isProxysOwn(known) { return Int32(WL_SET) }
     if known == .host && which == WL_REQUEST_HEADERS { return Int32(WL_NOT_SUPPORTED) }
     with(x, which) { removeAll($0, name, known) }
@@ -260,7 +260,6 @@ enum LuaAccessors {
 
   private static func setReason(_ x: UnsafeMutableRawPointer?, _ reason: wl_text) -> Int32 {
     guard let x = exchange(x) else { return Int32(WL_NOT_SUPPORTED) }
-    if !HeaderTable.isFieldValue(reason.bytes) { return Int32(WL_BAD_VALUE) }
     return Int32(x.response.setReason(reason.bytes) ? WL_SET : WL_FULL)
   }
 

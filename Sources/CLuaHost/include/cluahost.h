@@ -27,7 +27,7 @@ enum { WL_ON_REQUEST = 1, WL_ON_RESPONSE = 2, WL_ON_LOG = 3, WL_FUNCTIONS = 3 };
 enum { WL_REQUEST_HEADERS = 1, WL_RESPONSE_HEADERS = 2, WL_REQUEST_TRAILERS = 3, WL_RESPONSE_TRAILERS = 4 };
 
 // What scripts read and write as fields that begin with a colon.
-enum { WL_PSEUDO_PATH = 1, WL_PSEUDO_METHOD, WL_PSEUDO_AUTHORITY, WL_PSEUDO_SCHEME, WL_PSEUDO_STATUS };
+enum { WL_PSEUDO_PATH = 1, WL_PSEUDO_METHOD, WL_PSEUDO_AUTHORITY, WL_PSEUDO_SCHEME, WL_PSEUDO_STATUS, WL_PSEUDO_UNKNOWN };
 
 // How a call came back.
 enum {
@@ -56,6 +56,19 @@ enum {
 // What a change of fields came to.
 enum { WL_SET = 0, WL_BAD_NAME, WL_BAD_VALUE, WL_FULL, WL_NOT_SUPPORTED };
 
+// A field's name as a script gave it, looked at once.
+typedef struct {
+  // The Lua string's bytes, which tell one string from another.
+  const char *key;
+  // In lower case. A NULL base: no field can be called so.
+  wl_text lower;
+  // What `wl_accessors.classify` made of it.
+  uint8_t known;
+  // WL_PSEUDO_..., or WL_PSEUDO_UNKNOWN for another name that begins with a colon; 0: a plain field.
+  uint8_t pseudo;
+  uint8_t is_token;
+} wl_name;
+
 // Whether a message has a body to wait for.
 enum { WL_BODY_NONE = 0, WL_BODY_COMING, WL_BODY_READY };
 
@@ -80,20 +93,20 @@ enum { WL_TRACE = 0, WL_DEBUG, WL_INFO, WL_WARN, WL_ERROR, WL_CRITICAL };
 // What Swift gives: access to the exchange `x`. None of them raises, blocks or calls back into the host. Returned bytes
 // are valid until the next accessor is called.
 typedef struct {
-  // How many fields are called `lower`, and the value of the first.
-  size_t (*field_values)(void *x, int table, wl_text lower, wl_text *first);
-  // The value of the field called `lower` at `index`, from 0.
-  wl_text (*field_at)(void *x, int table, wl_text lower, size_t index);
+  // Fills `known` and `is_token` from `lower`.
+  void (*classify)(wl_name *name);
+  // How many fields are called so, and the value of the first.
+  size_t (*field_values)(void *x, int table, const wl_name *name, wl_text *first);
+  // The value of the field called so at `index`, from 0.
+  wl_text (*field_at)(void *x, int table, const wl_name *name, size_t index);
   // The first field at or after row `*row`, which moves behind it, below `end`; 0 when there is none.
   int (*field_row)(void *x, int table, size_t *row, size_t end, wl_text *name, wl_text *value);
   // Rows of the table.
   size_t (*field_rows)(void *x, int table);
-  // Each WL_SET or why not. `lower` is in lower case.
-  int (*field_add)(void *x, int table, wl_text lower, wl_text value);
-  int (*field_replace)(void *x, int table, wl_text lower, wl_text value);
-  int (*field_remove)(void *x, int table, wl_text lower);
-  // WL_SET if a field may be called and valued so.
-  int (*field_check)(wl_text lower, wl_text value);
+  // Each WL_SET or why not. Name and value have been checked.
+  int (*field_add)(void *x, int table, const wl_name *name, wl_text value);
+  int (*field_replace)(void *x, int table, const wl_name *name, wl_text value);
+  int (*field_remove)(void *x, int table, const wl_name *name);
   // buffer: WL_TEXT_BYTES for a text that is made and not found.
   wl_text (*pseudo_get)(void *x, int table, int pseudo, uint8_t *buffer);
   int (*pseudo_set)(void *x, int table, int pseudo, wl_text value);
