@@ -34,8 +34,14 @@ static pthread_key_t exit_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int is_ready;
 
-// Raises, with the line of the function at `level`.
+#define EVERYTHING (LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT)
+
+static void stop(lua_State *L, lua_Debug *ar);
+
+// Raises, with the line of the function at `level`. Whatever catches the error is stopped at its next instruction, also
+// in a thread that the signal has not found computing.
 static void out_of_time(lua_State *L, wl_host *h, int level) {
+  lua_sethook(L, stop, EVERYTHING, 1);
   luaL_where(L, level);
   lua_pushfstring(L, "the call has used up its processor time (%d ms)", (int)(h->cpu_limit / 1000000));
   lua_concat(L, 2);
@@ -79,7 +85,7 @@ static void tick(int number, siginfo_t *info, void *context) {
     wl_host *h = g->host;
     if (!h->expired && now - g->since >= h->cpu_limit) h->expired = 1;
     // Set again at each tick: the thread that computes may be another one by now.
-    if (h->expired) lua_sethook(h->current, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    if (h->expired) lua_sethook(h->current, stop, EVERYTHING, 1);
   }
   errno = saved;
 }

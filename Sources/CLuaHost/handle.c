@@ -31,7 +31,7 @@ static int handle_connection(lua_State *L) { return wl_push_object(L, wl_self(L,
 
 static int handle_settings(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, s->settings_ref);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, s->settings_ref == LUA_NOREF ? s->host->no_settings : s->settings_ref);
   return 1;
 }
 

@@ -39,9 +39,14 @@ static int open_libraries(lua_State *L) {
   wl_install_frozen(L);
   wl_install_names(L);
   wl_install_sandbox(L);
+  wl_install_strings(L);
+  wl_install_tables(L);
   wl_install_coroutines(L);
   wl_install_objects(L);
   wl_install_globals(L);
+  static const uint8_t empty[] = {'o', 0, 0, 0, 0};
+  wl_push_frozen(L, wl_bytes(empty, sizeof empty));
+  wl_host_of(L)->no_settings = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
 

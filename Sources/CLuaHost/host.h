@@ -36,6 +36,8 @@ struct wl_host {
   size_t slots;
   size_t free_count;
   int functions[WL_FUNCTIONS + 1];
+  // What settings() gives where there are none.
+  int no_settings;
 
   const wl_source *sources;
   size_t source_count;
@@ -82,8 +84,10 @@ void wl_leave(wl_host *host);
 // Raises when the call has used up its time. For C code that loops; Lua code is stopped by a hook.
 void wl_check_time(lua_State *L, wl_host *host);
 
-// sandbox.c, coroutines.c: the libraries. Raise.
+// sandbox.c, strings.c, tables.c, coroutines.c: the libraries. Raise.
 void wl_install_sandbox(lua_State *L);
+void wl_install_strings(lua_State *L);
+void wl_install_tables(lua_State *L);
 void wl_install_coroutines(lua_State *L);
 
 // objects.c: the classes of the API, and the objects of a slot. Raise.

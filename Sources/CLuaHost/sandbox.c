@@ -5,16 +5,18 @@
 #include <string.h>
 
 // Bytes of text that one `load` compiles: compiling cannot be interrupted.
-#define LOAD_BYTES (256 * 1024)
+#define LOAD_BYTES (64 * 1024)
 
 static int sandbox_load(lua_State *L) {
   size_t count;
   const char *text;
-  const char *name = luaL_optstring(L, 2, NULL);
+  const char *name;
   int has_environment = !lua_isnone(L, 4);
   if (lua_isstring(L, 1)) {
     text = lua_tolstring(L, 1, &count);
+    name = luaL_optstring(L, 2, text);
   } else {
+    name = luaL_optstring(L, 2, "=(load)");
     luaL_checktype(L, 1, LUA_TFUNCTION);
     luaL_Buffer b;
     lua_settop(L, 4);
@@ -37,7 +39,7 @@ static int sandbox_load(lua_State *L) {
   }
   luaL_argcheck(L, count <= LOAD_BYTES, 1, "too long");
   // Whatever mode is asked for: a binary chunk could break out of the virtual machine.
-  if (luaL_loadbufferx(L, text, count, name ? name : "=(load)", "t") != LUA_OK) {
+  if (luaL_loadbufferx(L, text, count, name, "t") != LUA_OK) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
@@ -212,11 +214,7 @@ void wl_install_sandbox(lua_State *L) {
   lua_getfield(L, -1, LUA_OSLIBNAME);
   remove_fields(L, os);
   lua_pop(L, 1);
-  // Lua 5.1's name, which scripts written for LuaJIT use.
-  lua_getfield(L, -1, LUA_TABLIBNAME);
-  lua_getfield(L, -1, "unpack");
-  lua_setfield(L, -3, "unpack");
-  lua_pop(L, 2);
+  lua_pop(L, 1);
   lua_newtable(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &loaded_key);
 }

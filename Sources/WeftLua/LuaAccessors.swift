@@ -89,7 +89,8 @@ enum LuaAccessors {
   }
 
   private static func fieldValues(
-    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ given: UnsafePointer<wl_name>?, _ first: UnsafeMutablePointer<wl_text>?
+    _ x: UnsafeMutableRawPointer?, _ which: Int32, _ given: UnsafePointer<wl_name>?,
+    _ first: UnsafeMutablePointer<wl_text>?
   ) -> Int {
     guard let x = exchange(x), let given, let first else { return 0 }
     let (known, name) = identify(given)

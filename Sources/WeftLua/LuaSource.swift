@@ -16,7 +16,7 @@ struct LuaSource {
   /// The line of the configuration on which an inline script begins, less one.
   private let firstLine: Int
 
-  /// Files that a script in the configuration is called by in messages.
+  /// What a script in the configuration is called in messages.
   private static let inlineName = "script.lua"
 
   init(_ reader: ObjectReader, _ context: FilterTypeContext) throws {
@@ -55,7 +55,9 @@ struct LuaSource {
       digest = Bundle.digest(script: text)
       limits = BundleLimits()
       place = configFile
-      firstLine = reader.location(of: "script").line
+      // The text of a block begins on the line after its key.
+      let isBlock = text.contains(UInt8(ascii: "\n"))
+      firstLine = reader.location(of: "script").line - (isBlock ? 0 : 1)
     }
   }
 

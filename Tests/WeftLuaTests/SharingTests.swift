@@ -1,0 +1,93 @@
+import CLuaHost
+import Testing
+import WeftFilter
+import WeftTelemetry
+
+@testable import WeftLua
+
+@Suite struct SharingTests {
+  static let script = """
+    calls = (calls or 0)
+    function on_request(handle)
+      calls = calls + 1
+      handle:headers():add("x-name", handle:settings().name)
+      handle:headers():add("x-calls", calls)
+    end
+    """
+
+  @Test func filtersOfOneProgramShareAState() throws {
+    let bench = try ScriptBench()
+    let first = try bench.add(Self.script, options: "settings: {name: one}", name: "first")
+    let second = try bench.add(Self.script, options: "settings: {name: two}", name: "second")
+    #expect(first.state === second.state)
+    let sent = try bench.request().upstreamRequest
+    #expect(sent?.values("x-name") == ["one", "two"])
+    #expect(sent?.values("x-calls") == ["1", "2"])
+  }
+
+  @Test func otherCodeOtherLimitsAndOtherWorkersHaveStatesOfTheirOwn() throws {
+    let bench = try ScriptBench()
+    let first = try bench.add(Self.script, options: "settings: {name: one}")
+    let otherCode = try bench.add(Self.script + "\n-- other", options: "settings: {name: one}")
+    let otherLimit = try bench.add(Self.script, options: "settings: {name: one}\nlimits: {memory: 2MiB}")
+    #expect(first.state !== otherCode.state)
+    #expect(first.state !== otherLimit.state)
+    let otherWorker = try ScriptBench(worker: 1)
+    let elsewhere = try otherWorker.add(Self.script, options: "settings: {name: one}")
+    #expect(first.state !== elsewhere.state)
+  }
+
+  @Test func aStateEndsWithItsLastFilter() throws {
+    let bench = try ScriptBench()
+    weak var state: LuaState?
+    do {
+      let type = try bench.decode("script: |\n  function on_request() end\n")
+      var filters = [try type.makeFilter(bench.bench.worker), try type.makeFilter(bench.bench.worker)]
+      state = (filters[0] as? LuaFilter)?.state
+      #expect(state != nil)
+      filters.removeFirst()
+      #expect(state != nil)
+    }
+    #expect(state == nil)
+  }
+
+  /// Settings of filters that go are given back, so that reloads do not fill the state.
+  @Test func settingsAreGivenBack() throws {
+    let bench = try ScriptBench()
+    let kept = try bench.add(Self.script, options: "settings: {name: kept}")
+    _ = try bench.request()
+    func reload(_ i: Int) throws {
+      let other = FilterBench()
+      _ = other
+      let type = try bench.decode(
+        "script: |2\n" + Self.script.split(separator: "\n").map { "  \($0)\n" }.joined()
+          + "settings: {name: \"\(String(repeating: "x", count: 1000))\(i)\"}\n")
+      let filter = try #require(try type.makeFilter(bench.bench.worker) as? LuaFilter)
+      #expect(filter.state === kept.state)
+      let chain = FilterChain([("script", filter)])
+      let exchange = try bench.request()
+      _ = chain.request(exchange.handle.state, from: 0)
+    }
+    for i in 0..<200 { try reload(i) }
+    let before = kept.state.memory
+    for i in 200..<1200 { try reload(i) }
+    #expect(kept.state.memory < before + 400_000)
+  }
+
+  @Test func manyRoutesOfOneBundle() throws {
+    let bench = try ScriptBench()
+    let first = try bench.add(Self.script, options: "settings: {name: r}")
+    _ = try bench.request()
+    let before = first.state.memory
+    let tape: [LuaFilter] = try (0..<500).map { i in
+      try bench.add(Self.script, options: "settings: {name: r\(i)}", name: "route-\(i)")
+    }
+    for filter in tape {
+      let reference = filter.state.makeSettings(try #require(filter.type.settings))
+      #expect(reference != nil)
+    }
+    // A table with one field, its read-only stand-in and the string.
+    let each = (first.state.memory - before) / 500
+    #expect(each < 350, "\(each) bytes a route")
+  }
+}
