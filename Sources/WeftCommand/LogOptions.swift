@@ -4,7 +4,14 @@ import WeftTelemetry
 
 /// How a command logs.
 struct LogOptions: ParsableArguments {
-  @Option(help: "trace, debug, info, notice, warning, error or critical.")
+  @Option(
+    help: "trace, debug, info, notice, warning, error or critical.",
+    transform: { text in
+      guard let level = Logger.Level(rawValue: text) else {
+        throw ValidationError("'\(text)' is no log level; use trace, debug, info, notice, warning, error or critical")
+      }
+      return level
+    })
   var logLevel: Logger.Level = .info
 
   @Option(help: "text or json.")
@@ -15,5 +22,4 @@ struct LogOptions: ParsableArguments {
   }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
 extension ProcessLog.Format: ExpressibleByArgument {}
