@@ -145,6 +145,7 @@ int wl_start(wl_host *h, int function, void *exchange, void *owner, int settings
   s->head_sent = 0;
   s->body = 0;
   s->body_ended = 0;
+  s->call_count = 0;
   *waiting = s;
   lua_pushvalue(s->thread, function);
   lua_pushvalue(s->thread, WL_PARKED);

@@ -5,6 +5,7 @@
 int wl_handle_body(lua_State *L);
 int wl_handle_body_chunks(lua_State *L);
 int wl_handle_trailers(lua_State *L);
+int wl_handle_http_call(lua_State *L);
 
 static int handle_headers(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
@@ -204,6 +205,7 @@ const luaL_Reg wl_handle_methods[] = {
     {"bodyChunks", wl_handle_body_chunks},
     {"trailers", wl_handle_trailers},
     {"respond", handle_respond},
+    {"httpCall", wl_handle_http_call},
     {"requestHeaders", handle_request_headers},
     {"responseHeaders", handle_response_headers},
     {"streamInfo", handle_stream_info},

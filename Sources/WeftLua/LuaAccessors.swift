@@ -33,6 +33,10 @@ enum LuaAccessors {
       route_metadata: { LuaAccessors.routeMetadata($0, $1) },
       override_host: { LuaAccessors.exchange($0)?.overrideUpstream($1.bytes) },
       clear_route: { LuaAccessors.exchange($0)?.clearRoute() },
+      call_begin: { LuaAccessors.owner($0)?.beginCall(to: $1.bytes) == true ? 1 : 0 },
+      call_field: { LuaAccessors.owner($0)?.addCallField($1, $2.bytes) },
+      call_send: { LuaAccessors.sendCall($0, $1, $2, $3, $4, $5) },
+      call_answer: { LuaAccessors.callAnswer($0, $1) },
       log_enabled: { LuaAccessors.owner($0)?.isLogged($1) == true ? 1 : 0 },
       log: { LuaAccessors.owner($0)?.log($1, $2.bytes) })
   }

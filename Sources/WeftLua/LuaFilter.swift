@@ -167,6 +167,9 @@ final class LuaFilter: HTTPFilter {
       suspend(x, slot)
       x.worker.resume(x.reference, afterMilliseconds: slot?.pointee.milliseconds ?? 0)
       return .suspend
+    case WL_WAIT_CALL:
+      suspend(x, slot)
+      return .suspend
     case WL_RESPONDED:
       WaitingCalls.end(x)
       return .respond

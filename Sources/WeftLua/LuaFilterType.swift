@@ -12,6 +12,7 @@ import WeftFilter
 ///   settings: {header: x-tenant}  # what the bundle's schema allows
 ///   onError: deny                 # or skip
 ///   limits: {cpu: 10ms}           # instead of what the bundle asks for
+///   services: [users]             # of a script or file; a bundle names its own
 /// ```
 public struct LuaFilterType: FilterType {
   public static let name = "lua"
@@ -27,6 +28,8 @@ public struct LuaFilterType: FilterType {
   let program: LuaProgram
   let settings: ValueTape?
   let onError: ErrorPolicy
+  /// What the script may call, by the names that it uses.
+  let services: [String: ServiceReference]
   let filterName: String
   let logger: Logger
   let metrics: LuaMetrics
@@ -41,6 +44,7 @@ public struct LuaFilterType: FilterType {
     let given = reader.rawNode("settings")
     let empty = ConfigNode.empty(at: reader.location(of: "settings"), path: reader.node.path.appending("settings"))
     let values = try source.settings(given ?? empty)
+    services = try source.services(reader, context)
 
     program = LuaProgram(
       name: source.name, entry: source.entry, sources: source.files, digest: source.digest,

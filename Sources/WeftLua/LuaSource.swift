@@ -71,6 +71,38 @@ struct LuaSource {
     return node.entries.isEmpty ? nil : try SettingsValue(node)
   }
 
+  /// The services that the script may call, by the names that it uses: those that the bundle's manifest lists, or for a
+  /// script without a bundle those that the configuration lists.
+  func services(_ reader: ObjectReader, _ context: FilterTypeContext) throws -> [String: ServiceReference] {
+    var found: [String: ServiceReference] = [:]
+    if let bundle {
+      for name in bundle.manifest.services {
+        guard let reference = Self.service(name, context) else {
+          throw reader.node.error("the bundle \(bundle.manifest.name) calls the service \"\(name)\", and there is none")
+        }
+        found[name] = reference
+      }
+      return found
+    }
+    _ = reader.list("services", count: 0...64) { node in
+      let name = try node.string(.length(1...253))
+      guard let reference = Self.service(name, context) else { throw node.error("there is no service \"\(name)\"") }
+      found[name] = reference
+    }
+    return found
+  }
+
+  /// `name` or `namespace/name`, either with `:port`.
+  private static func service(_ text: String, _ context: FilterTypeContext) -> ServiceReference? {
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let names = parts[0].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    guard let name = names.last, !name.isEmpty else { return nil }
+    let namespace = names.count == 2 ? names[0] : nil
+    if parts.count == 1 { return context.service(name, namespace: namespace) }
+    guard let port = Int(parts[1]), (1...65535).contains(port) else { return nil }
+    return context.service(name, namespace: namespace, port: port)
+  }
+
   /// The failure of the script's loading, at its place.
   func diagnostic(_ failure: LuaFailure) -> Diagnostic {
     guard let (file, line, message) = failure.place else {

@@ -1,5 +1,6 @@
 import CLuaHost
 import WeftBundle
+import WeftFilter
 import WeftIO
 
 /// Why Lua code could not be loaded or run.
@@ -42,6 +43,9 @@ final class LuaState {
   /// Bounds the lines that scripts log, and those about their errors.
   var scriptLog: LogBudget
   var errorLog = LogBudget(linesPerSecond: 5)
+
+  /// The call of a service that a script is making.
+  var call: ServiceCall?
 
   /// Settings of filters that have gone, perhaps on another thread.
   private let released = Locked<[Int32]>([])

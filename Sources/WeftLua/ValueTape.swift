@@ -28,6 +28,18 @@ struct ValueTape {
     }
   }
 
+  /// A list of two: a value, and bytes as a string; null for none.
+  mutating func append(pairOf first: SettingsValue, body: [UInt8]) {
+    append(UInt8(ascii: "a"), count: 2)
+    append(first)
+    if body.isEmpty {
+      bytes.append(UInt8(ascii: "n"))
+    } else {
+      append(UInt8(ascii: "s"), count: body.count)
+      bytes.append(contentsOf: body)
+    }
+  }
+
   mutating func append(_ value: MetadataValue) {
     switch value {
     case .null: bytes.append(UInt8(ascii: "n"))

@@ -8,6 +8,8 @@ struct WaitingCalls {
   var response: UnsafeMutablePointer<wl_slot>?
   /// The exchange stands still for one of them.
   var isSuspended = false
+  /// The answer to the call of a service for which it stands still.
+  var answer: LuaCallAnswer?
 
   /// The call on the side of that phase.
   subscript(phase: ExchangePhase) -> UnsafeMutablePointer<wl_slot>? {
@@ -46,6 +48,7 @@ struct WaitingCalls {
   static func drop(_ x: Exchange) {
     guard let waiting = of(x) else { return }
     x.filterState = nil
+    waiting.deinitialize(count: 1)
     waiting.deallocate()
   }
 }

@@ -131,6 +131,14 @@ typedef struct {
   void (*override_host)(void *x, wl_text host);
   void (*clear_route)(void *x);
 
+  // A call to a service is made in steps: begun (0: the filter may not call that service), its fields (pseudo fields
+  // among them), sent. `call_send` says whether an answer is to be waited for; if not, there is one at once, as
+  // `call_answer` gives it: a list of the headers and the body.
+  int (*call_begin)(void *owner, wl_text service);
+  void (*call_field)(void *owner, const wl_name *name, wl_text value);
+  int (*call_send)(void *x, void *owner, wl_text body, uint32_t milliseconds, int asynchronous, int duplicates);
+  wl_text (*call_answer)(void *x, void *owner);
+
   int (*log_enabled)(void *owner, int level);
   void (*log)(void *owner, int level, wl_text message);
 } wl_accessors;
@@ -187,6 +195,8 @@ struct wl_slot {
   // 0: not asked for yet; else WL_WAIT_BODY or WL_WAIT_CHUNK, the way in which it is read.
   uint8_t body;
   uint8_t body_ended;
+  // Calls to services that this run has made.
+  uint16_t call_count;
 };
 
 // A new state with the libraries that scripts may use.

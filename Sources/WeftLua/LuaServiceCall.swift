@@ -1,0 +1,108 @@
+import CLuaHost
+import WeftBundle
+import WeftFilter
+import WeftIO
+
+/// The answer to a script's call of a service, from when it comes until the script has it.
+final class LuaCallAnswer {
+  private var status = 0
+  private var headers: [(name: String, value: String)] = []
+  private var body: [UInt8] = []
+  /// Give every value of a field that comes several times, and not the last alone.
+  private let keepsDuplicates: Bool
+
+  init(keepsDuplicates: Bool) { self.keepsDuplicates = keepsDuplicates }
+
+  func take(_ result: borrowing ServiceCallResult) {
+    if result.status == 0 { return fail() }
+    status = result.status
+    result.forEachHeader { headers.append(($0.string.lowercased(), $1.string)) }
+    body = result.body.array
+  }
+
+  /// What a script is told when no answer came.
+  func fail() {
+    status = 503
+    body = Array("upstream failure".utf8)
+  }
+
+  /// The headers and the body, as the host's `httpcall.c` reads them.
+  func write(_ tape: inout ValueTape) {
+    var fields: [(name: String, values: [String])] = [(":status", ["\(status)"])]
+    for (name, value) in headers {
+      if let i = fields.firstIndex(where: { $0.name == name }) {
+        if keepsDuplicates { fields[i].values.append(value) } else { fields[i].values = [value] }
+      } else {
+        fields.append((name, [value]))
+      }
+    }
+    let table = SettingsValue.object(
+      fields.map { field in
+        let values = field.values.map { SettingsValue.string($0) }
+        return SettingsValue.Field(field.name, values.count == 1 ? values[0] : .array(values))
+      })
+    tape.append(pairOf: table, body: body)
+  }
+}
+
+/// Calls of services, step by step as a script's arguments are read.
+extension LuaFilter {
+  func beginCall(to service: Bytes) -> Bool {
+    guard let reference = type.services[service.string] else { return false }
+    state.call = ServiceCall(service: reference, authority: "")
+    return true
+  }
+
+  func addCallField(_ name: UnsafePointer<wl_name>?, _ value: Bytes) {
+    guard let name else { return }
+    switch Int(name.pointee.pseudo) {
+    case 0: state.call?.headers.append((name.pointee.lower.bytes.string, value.string))
+    case WL_PSEUDO_PATH: state.call?.target = value.string
+    case WL_PSEUDO_METHOD: state.call?.method = value.string
+    case WL_PSEUDO_AUTHORITY: state.call?.authority = value.string
+    // There is no scheme to choose, and a request has no status.
+    default: break
+    }
+  }
+
+  /// - Returns: whether the answer is still to come; otherwise it is in `x`'s waiting calls.
+  func sendCall(_ x: Exchange, _ body: Bytes, _ milliseconds: UInt32, isAsynchronous: Bool, keepsDuplicates: Bool) -> Bool {
+    guard var call = state.call else { return false }
+    state.call = nil
+    call.body = body.array
+    call.timeout = milliseconds
+    call.responseLimit = type.program.limits.body
+    let worker = x.worker
+    if isAsynchronous {
+      _ = worker.call(call) { _ in }
+      return false
+    }
+    let answer = LuaCallAnswer(keepsDuplicates: keepsDuplicates)
+    WaitingCalls.make(x).pointee.answer = answer
+    let reference = x.reference
+    let isSent = worker.call(call) { [unowned worker] result in
+      answer.take(result)
+      worker.resume(reference)
+    }
+    if !isSent { answer.fail() }
+    return isSent
+  }
+}
+
+extension LuaAccessors {
+  static func sendCall(
+    _ x: UnsafeMutableRawPointer?, _ filter: UnsafeMutableRawPointer?, _ body: wl_text, _ milliseconds: UInt32,
+    _ isAsynchronous: Int32, _ keepsDuplicates: Int32
+  ) -> Int32 {
+    guard let x = exchange(x), let filter = owner(filter) else { return 0 }
+    let isWaiting = filter.sendCall(
+      x, body.bytes, milliseconds, isAsynchronous: isAsynchronous != 0, keepsDuplicates: keepsDuplicates != 0)
+    return isWaiting ? 1 : 0
+  }
+
+  static func callAnswer(_ x: UnsafeMutableRawPointer?, _ filter: UnsafeMutableRawPointer?) -> wl_text {
+    guard let x = exchange(x), let waiting = WaitingCalls.of(x), let answer = waiting.pointee.answer else { return .none }
+    waiting.pointee.answer = nil
+    return owner(filter)?.state.lendTape { answer.write(&$0) } ?? .none
+  }
+}
