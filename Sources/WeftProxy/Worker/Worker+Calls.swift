@@ -39,14 +39,15 @@ extension Worker {
     }
     var isWhole = isValid
     for (name, value) in call.headers where isWhole {
-      guard let name = HeaderName(name) else {
-        isWhole = false
-        break
-      }
-      var value = value
-      isWhole = value.withUTF8 { v in
-        guard let v = v.bytes else { return s.pointee.request.headers.add(name, Bytes()) }
-        return HeaderTable.isFieldValue(v) && s.pointee.request.headers.add(name, v)
+      // Names that scripts make are not to be kept for ever, as those of `HeaderName` are.
+      var (name, value) = (name, value)
+      isWhole = name.withUTF8 { n in
+        value.withUTF8 { v in
+          guard let n = n.bytes, HeaderTable.isFieldName(n) else { return false }
+          let value = v.bytes ?? Bytes()
+          let known = KnownHeader.classify(n.base, n.count)
+          return HeaderTable.isFieldValue(value) && s.pointee.request.headers.add(n, value, known: known)
+        }
       }
     }
     isWhole =
