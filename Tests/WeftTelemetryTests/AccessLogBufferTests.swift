@@ -5,7 +5,7 @@ import WeftIO
 
 @testable import WeftTelemetry
 
-private let patience: UInt64 = 20_000_000_000
+private let patience: UInt64 = 120_000_000_000
 
 @Suite struct AccessLogBufferTests {
   let folder: TemporaryFolder

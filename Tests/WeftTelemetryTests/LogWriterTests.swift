@@ -7,7 +7,7 @@ import WeftIO
 @testable import WeftTelemetry
 
 /// Long enough for any machine; only a failure waits for it.
-private let patience: UInt64 = 20_000_000_000
+private let patience: UInt64 = 120_000_000_000
 
 /// A pipe whose reader decides when to read.
 final class SlowPipe {
