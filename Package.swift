@@ -24,11 +24,13 @@ let package = Package(
     .systemLibrary(name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .target(name: "CLuaHost", dependencies: ["CLua"]),
 
     // The data plane and what it stands on.
     .target(name: "WeftIO", dependencies: ["CLinux", "CAres"]),
     .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux"]),
+    .target(name: "WeftCrypto", dependencies: ["WeftIO", "COpenSSL"]),
     .target(name: "WeftRegex", dependencies: ["WeftIO", "CPCRE2"]),
     .target(name: "WeftConfig", dependencies: ["CYAML", "CPCRE2"]),
     .target(name: "WeftBundle", dependencies: ["WeftIO", "WeftRegex", "WeftConfig"]),
@@ -59,6 +61,7 @@ let package = Package(
 
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
     .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP"], exclude: ["Corpus"]),
+    .testTarget(name: "WeftCryptoTests", dependencies: ["WeftCrypto"]),
     .testTarget(name: "WeftRegexTests", dependencies: ["WeftRegex"]),
     .testTarget(name: "WeftConfigTests", dependencies: ["WeftConfig"]),
     .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle"]),

@@ -66,7 +66,9 @@ extension LuaFilter {
   }
 
   /// - Returns: whether the answer is still to come; otherwise it is in `x`'s waiting calls.
-  func sendCall(_ x: Exchange, _ body: Bytes, _ milliseconds: UInt32, isAsynchronous: Bool, keepsDuplicates: Bool) -> Bool {
+  func sendCall(_ x: Exchange, _ body: Bytes, _ milliseconds: UInt32, isAsynchronous: Bool, keepsDuplicates: Bool)
+    -> Bool
+  {
     guard var call = state.call else { return false }
     state.call = nil
     call.body = body.array
@@ -101,7 +103,9 @@ extension LuaAccessors {
   }
 
   static func callAnswer(_ x: UnsafeMutableRawPointer?, _ filter: UnsafeMutableRawPointer?) -> wl_text {
-    guard let x = exchange(x), let waiting = WaitingCalls.of(x), let answer = waiting.pointee.answer else { return .none }
+    guard let x = exchange(x), let waiting = WaitingCalls.of(x), let answer = waiting.pointee.answer else {
+      return .none
+    }
     waiting.pointee.answer = nil
     return owner(filter)?.state.lendTape { answer.write(&$0) } ?? .none
   }
