@@ -25,11 +25,12 @@ let package = Package(
     .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .target(name: "CLuaHost", dependencies: ["CLua"]),
 
     // The data plane and what it stands on.
     .target(name: "WeftIO", dependencies: ["CLinux", "CAres"]),
-    .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux"]),
+    .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux", "CNghttp2"]),
     .target(name: "WeftCrypto", dependencies: ["WeftIO", "COpenSSL"]),
     .target(name: "WeftRegex", dependencies: ["WeftIO", "CPCRE2"]),
     .target(name: "WeftConfig", dependencies: ["CYAML", "CPCRE2"]),
@@ -60,7 +61,7 @@ let package = Package(
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
 
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
-    .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP"], exclude: ["Corpus"]),
+    .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP", "CNghttp2"], exclude: ["Corpus"]),
     .testTarget(name: "WeftCryptoTests", dependencies: ["WeftCrypto"]),
     .testTarget(name: "WeftRegexTests", dependencies: ["WeftRegex"]),
     .testTarget(name: "WeftConfigTests", dependencies: ["WeftConfig"]),

@@ -3,8 +3,8 @@
 # to compare with as well.
 set -euo pipefail
 
-build=(libssl-dev liblua5.4-dev libc-ares-dev libpcre2-dev libyaml-dev zlib1g-dev pkg-config)
-test=(curl python3 python3-websockets prometheus)
+build=(libssl-dev liblua5.4-dev libc-ares-dev libnghttp2-dev libpcre2-dev libyaml-dev zlib1g-dev pkg-config)
+test=(curl nghttp2-client python3 python3-websockets prometheus)
 bench=(nginx libnginx-mod-http-lua haproxy wrk nghttp2-client valgrind)
 
 packages=("${build[@]}" "${test[@]}")

@@ -109,23 +109,26 @@ struct TrailerScanner {
     lineLength &+= 1
   }
 
-  /// Fields about framing, routing, the connection, authentication or how content is read (RFC 9110 6.5.1): a reader that
-  /// merges trailers into the head must not be misled by them.
   private var isForbidden: Bool {
     if nameLength >= MemoryLayout.size(ofValue: nameHead) { return false }
     return withUnsafeBytes(of: nameHead) { raw in
       guard let base = raw.bindMemory(to: UInt8.self).baseAddress else { return true }
-      let name = Bytes(base, nameLength)
-      switch KnownHeader.classify(base, nameLength) {
-      case .host, .connection, .contentLength, .transferEncoding, .keepAlive, .proxyConnection, .te, .trailer, .upgrade,
-        .expect, .xForwardedFor, .xForwardedProto, .xForwardedHost, .forwarded, .contentType, .contentEncoding, .cookie,
-        .authorization:
-        return true
-      case .other:
-        return name == Bytes("content-range") || name == Bytes("set-cookie") || name == Bytes("proxy-authorization")
-          || name == Bytes("cache-control") || name == Bytes("max-forwards")
-      default: return false
-      }
+      return Self.isForbidden(Bytes(base, nameLength))
+    }
+  }
+
+  /// Fields about framing, routing, the connection, authentication or how content is read (RFC 9110 6.5.1): a reader that
+  /// merges trailers into the head must not be misled by them. `name` must be in lower case.
+  static func isForbidden(_ name: Bytes) -> Bool {
+    switch KnownHeader.classify(name.base, name.count) {
+    case .host, .connection, .contentLength, .transferEncoding, .keepAlive, .proxyConnection, .te, .trailer, .upgrade,
+      .expect, .xForwardedFor, .xForwardedProto, .xForwardedHost, .forwarded, .contentType, .contentEncoding, .cookie,
+      .authorization:
+      return true
+    case .other:
+      return name == Bytes("content-range") || name == Bytes("set-cookie") || name == Bytes("proxy-authorization")
+        || name == Bytes("cache-control") || name == Bytes("max-forwards")
+    default: return false
     }
   }
 }

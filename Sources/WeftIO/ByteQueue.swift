@@ -90,6 +90,17 @@ public struct ByteQueue: ~Copyable {
     if head == nil { tail = nil }
   }
 
+  /// Moves the oldest `count` bytes, or all if there are fewer, to the end of `w`, which must have room for them.
+  public mutating func move(_ count: Int, into w: inout ByteWriter, _ pool: BufferPool) {
+    var left = min(max(count, 0), waiting)
+    while left > 0, let segment = head {
+      let n = min(left, Int(segment.pointee.end &- segment.pointee.start))
+      w.append(UnsafeRawPointer(segment).assumingMemoryBound(to: UInt8.self) + Int(segment.pointee.start), n)
+      consume(n, pool)
+      left &-= n
+    }
+  }
+
   /// Sends what waits until the socket takes no more.
   /// - Returns: 0 when the queue is empty or the socket full (then it becomes writable later), or the error number of a
   ///   broken connection.
