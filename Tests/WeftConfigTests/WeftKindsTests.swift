@@ -80,6 +80,7 @@ import Testing
             requestId: generate
             via: edge
             serverHeader: ""
+          dns: {servers: [10.0.0.2, "127.0.0.1:8600", "::1", "[::1]:5353"]}
           accessLog:
           - {path: stderr, format: json, fields: {status: "%RESPONSE_CODE%"}, filter: {status: [5xx, 404, 500-503]}}
           - {path: /var/log/weft.log, template: "%PROTOCOL%\\n", filter: {minDuration: 1s}}
@@ -88,6 +89,7 @@ import Testing
     #expect(proxy.timeouts.requestHeader == .seconds(5) && proxy.timeouts.keepAlive == .seconds(75))
     #expect(proxy.limits.maxRequestLine == 4096 && proxy.limits.maxHeaders == 64)
     #expect(proxy.forwarding.trustedProxies == ["10.0.0.0/8", "::1"] && proxy.forwarding.requestId == .generate)
+    #expect(proxy.dns.servers == ["10.0.0.2", "127.0.0.1:8600", "::1", "[::1]:5353"])
     #expect(
       proxy.accessLog[0].destination == .standardError
         && proxy.accessLog[0].fields?.json == #"{"status":"%RESPONSE_CODE%"}"#)
@@ -118,6 +120,13 @@ import Testing
     (
       "Proxy", "  forwarding: {trustedHops: 1, trustedProxies: [\"::1\"]}",
       "5: spec.forwarding.trustedHops: cannot stand together with \"trustedProxies\"; keep one of them"
+    ),
+    (
+      "Proxy", "  dns: {servers: [dns.example]}",
+      """
+      5: spec.dns.servers[0]: "dns.example" is not allowed; use an address such as 10.0.0.2, 10.0.0.2:5353 or \
+      [2001:db8::2]:53
+      """
     ),
     (
       "Proxy", "  limits: {maxHeaderBytes: 1MiB}",

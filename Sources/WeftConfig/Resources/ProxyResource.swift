@@ -54,11 +54,18 @@ public struct ProxyResource: Resource {
     public var serverHeader = "weft"
   }
 
+  /// How names of endpoints are resolved.
+  public struct DNS: Sendable, Hashable {
+    /// Addresses of the servers to ask, in order, port 53 where none is given; empty: those of /etc/resolv.conf.
+    public var servers: [String] = []
+  }
+
   public let metadata: ResourceMetadata
   public let origin: Origin
   public var timeouts = Timeouts()
   public var limits = Limits()
   public var forwarding = Forwarding()
+  public var dns = DNS()
   public var accessLog: [AccessLogSettings] = []
 
   public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
@@ -68,6 +75,7 @@ public struct ProxyResource: Resource {
     if let reader = spec.optionalObject("timeouts") { timeouts.read(reader) }
     if let reader = spec.optionalObject("limits") { limits.read(reader) }
     if let reader = spec.optionalObject("forwarding") { forwarding.read(reader) }
+    if let reader = spec.optionalObject("dns") { dns.servers = reader.strings("servers", count: 0...8, .server) }
     accessLog = spec.objects("accessLog", count: Bounds.accessLogs, AccessLogSettings.init)
   }
 }

@@ -25,6 +25,15 @@ enum AddressSyntax {
     return prefix <= width
   }
 
+  /// `10.0.0.2`, `10.0.0.2:5353`, `2001:db8::2` or `[2001:db8::2]:5353`.
+  static func isServer(_ text: String) -> Bool {
+    if isIP(text) { return true }
+    guard let colon = text.lastIndex(of: ":"), port(text[text.index(after: colon)...]) != nil else { return false }
+    let host = text[..<colon]
+    return host.hasPrefix("[") && host.hasSuffix("]")
+      ? isIPv6(String(host.dropFirst().dropLast())) : isIPv4(String(host))
+  }
+
   /// A port in decimal digits.
   static func port(_ text: Substring) -> Int? {
     guard (1...5).contains(text.utf8.count), text.utf8.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }),
@@ -38,4 +47,8 @@ extension StringRule {
   /// An IP address or a network in CIDR form.
   static let cidr = StringRule(
     "use an address or a network such as 10.0.0.0/8 or 2001:db8::/32", AddressSyntax.isCIDR)
+
+  /// An IP address, with a port or without.
+  static let server = StringRule(
+    "use an address such as 10.0.0.2, 10.0.0.2:5353 or [2001:db8::2]:53", AddressSyntax.isServer)
 }

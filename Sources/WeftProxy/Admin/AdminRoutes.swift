@@ -27,10 +27,15 @@ struct AdminRoutes {
 
   func answer(_ request: AdminRequest) -> AdminResponse {
     let isRead = request.method == "GET" || request.method == "HEAD"
+    // Any page that a browser on this machine shows could send it; no tool for operators does.
+    if !isRead && request.isFromWebPage {
+      return AdminResponse(status: 403, text: "requests of web pages change nothing here\n")
+    }
     switch request.path {
     case "/drain", "/reload":
       guard request.method == "POST" else { return wrongMethod("POST") }
-    case "/log-level": break
+    case "/log-level":
+      guard isRead || request.method == "POST" else { return wrongMethod("GET or POST") }
     default:
       guard isRead else { return wrongMethod("GET") }
     }

@@ -106,7 +106,8 @@ final class AdminServer {
       if case .complete = outcome {
         let request = AdminRequest(
           method: head.headers.text(head.methodText).string, path: head.path.string, query: head.query.string,
-          accept: head.headers.value(HeaderName("accept"))?.string ?? "")
+          accept: head.headers.value(HeaderName("accept"))?.string ?? "",
+          isFromWebPage: head.headers.value(HeaderName("origin")) != nil)
         connection.output = AdminRoutes(supervisor).answer(request).bytes(isHead: head.isHead)
       }
       return outcome
@@ -151,6 +152,8 @@ struct AdminRequest {
   let path: String
   let query: String
   let accept: String
+  /// It has an Origin (RFC 6454), which browsers add to what pages send.
+  let isFromWebPage: Bool
 
   /// The value of a query parameter.
   func parameter(_ name: String) -> String? {

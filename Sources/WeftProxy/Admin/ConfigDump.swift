@@ -36,7 +36,7 @@ struct ConfigDump {
   }
 
   var clusters: String {
-    let services = (supervisor.snapshot?.services ?? []).map { s in
+    let services = supervisor.services.map { s in
       let endpoints = s.addresses.map { "{\"address\":\(text($0.address.description)),\"weight\":\($0.weight)}" }
       return "{\"name\":\(text(s.name)),\"loadBalancer\":\(text(s.loadBalancing.rawValue)),"
         + "\"maxConnections\":\(s.limits.maxConnections),\"endpoints\":\(list(endpoints))}"

@@ -28,13 +28,16 @@ struct NameRefresh: Sendable {
 /// The addresses of endpoints that are given by name, looked up again when their time to live is over.
 final class NameTable {
   private let loop: EventLoop
-  private let resolver: Resolver
+  private var resolver: Resolver
+  private var servers: [SocketAddress] = []
   private let log: Logger
   private let onChange: ([String: [IPAddress]]) -> Void
   private var wanted: [String: NameRefresh] = [:]
   private var pending: Set<String> = []
   private(set) var addresses: [String: [IPAddress]] = [:]
   private var failures: [String: Int] = [:]
+  /// When each name is looked up again.
+  private var timers: [String: EventLoop.TimerID] = [:]
 
   /// Milliseconds to the next try after a failure, doubling up to 30 s.
   private static let retry: UInt64 = 1_000
@@ -47,12 +50,46 @@ final class NameTable {
     try loop.host(resolver)
   }
 
-  /// Names that the present configuration mentions; others are forgotten.
-  func want(_ names: [String: NameRefresh]) {
+  /// Names that the present configuration mentions, and the servers to ask; other names are forgotten.
+  /// - Parameter servers: empty: those of /etc/resolv.conf.
+  func want(_ names: [String: NameRefresh], servers: [SocketAddress]) {
+    ask(servers)
     wanted = names
+    for (name, timer) in timers where names[name] == nil {
+      loop.cancel(timer)
+      timers[name] = nil
+    }
     addresses = addresses.filter { names[$0.key] != nil }
     failures = failures.filter { names[$0.key] != nil }
     for name in names.keys where addresses[name] == nil { lookUp(name) }
+  }
+
+  /// The addresses of DNS servers, in a form that has been validated.
+  static func servers(_ settings: ProxyResource.DNS?) -> [SocketAddress] {
+    (settings?.servers ?? []).compactMap { text in
+      var text = text
+      return text.withUTF8 { $0.bytes.flatMap { SocketAddress(ip: $0, defaultPort: 53) } }
+    }
+  }
+
+  /// Lookups under way at other servers are given up, and all names looked up anew.
+  private func ask(_ servers: [SocketAddress]) {
+    if servers == self.servers { return }
+    var options = Resolver.Options()
+    options.servers = servers
+    do {
+      let new = try Resolver(options)
+      try loop.host(new)
+      loop.unhost(resolver)
+      resolver = new
+      self.servers = servers
+    } catch {
+      log.error("cannot use the DNS servers \(servers.map(\.description).joined(separator: ", ")): \(error)")
+      return
+    }
+    pending = []
+    failures = failures.mapValues { _ in 0 }
+    for name in wanted.keys { lookUp(name) }
   }
 
   /// Whether every name has been looked up at least once.
@@ -87,6 +124,11 @@ final class NameTable {
   }
 
   private func again(_ name: String, _ milliseconds: UInt64) {
-    loop.after(milliseconds) { [weak self] in self?.lookUp(name) }
+    // A reload may have looked the name up in between.
+    if let timer = timers[name] { loop.cancel(timer) }
+    timers[name] = loop.after(milliseconds) { [weak self] in
+      self?.timers[name] = nil
+      self?.lookUp(name)
+    }
   }
 }

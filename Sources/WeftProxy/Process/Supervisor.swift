@@ -22,6 +22,8 @@ final class Supervisor {
 
   private(set) var snapshot: Snapshot?
   private(set) var loaded: LoadedConfiguration?
+  /// Services whose names have been resolved anew since the snapshot was made, by name.
+  private var renewed: [String: ServiceSpec] = [:]
   private(set) var lastReload = ReloadStatus()
   private var version: UInt64 = 0
   private(set) var isDraining = false
@@ -161,10 +163,11 @@ final class Supervisor {
       }
     }
     snapshot = new
+    renewed = [:]
     loaded = load.loaded
     lastReload = ReloadStatus(succeeded: true, errors: [], at: wallClock())
     status.reloaded("applied", ok: true)
-    names?.want(load.names)
+    names?.want(load.names, servers: NameTable.servers(load.loaded.resources.proxy?.dns))
   }
 
   /// Opens a socket per worker for each address that is not open yet.
@@ -187,9 +190,13 @@ final class Supervisor {
     return descriptors
   }
 
+  /// The services in force, with the addresses that their names have now.
+  var services: [ServiceSpec] { (snapshot?.services ?? []).map { renewed[$0.name] ?? $0 } }
+
   private func addressesChanged(_ resolved: [String: [IPAddress]]) {
     guard let loaded else { return }
     for spec in ConfigurationCompiler.namedServices(loaded.resources, resolved: resolved) {
+      renewed[spec.name] = spec
       for worker in workers { _ = worker.control.mailbox.send(.endpoints(spec)) }
     }
   }

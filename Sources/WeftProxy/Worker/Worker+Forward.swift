@@ -61,12 +61,14 @@ extension Worker {
     x.pointee.isPending = true
     service.pointee.enqueue(x.pointee.reference)
     service.pointee.metrics.pending.add()
+    if service.pointee.timeouts.firstByte != 0 { setWake(x, service.pointee.timeouts.firstByte) }
   }
 
   /// The exchange waits for a connection no longer.
   func leaveQueue(_ x: ExchangeRef) {
     if !x.pointee.isPending { return }
     x.pointee.isPending = false
+    wheel.pointee.cancel(&x.pointee.wakeTimer)
     if let service = x.pointee.service {
       service.pointee.metrics.pending.sub()
       service.pointee.leave()
@@ -84,6 +86,18 @@ extension Worker {
       leaveQueue(x)
       forward(x)
     }
+  }
+
+  /// A place has become free in the middle of something else: the queues get their turn after the present events.
+  func deferQueues() {
+    if queuesDeferred { return }
+    queuesDeferred = true
+    deferred.append(.serveQueues)
+  }
+
+  func serveQueues() {
+    queuesDeferred = false
+    for service in Array(services.values) where service.pointee.pendingCount > 0 { serveQueue(service) }
   }
 
   private func connect(_ x: ExchangeRef, _ e: EndpointRef) {
@@ -184,11 +198,15 @@ extension Worker {
     }
     w.append("\r\n")
     // Bytes of an earlier attempt first, then what has arrived meanwhile: mostly all in one write.
-    w.append(x.pointee.replay.bytes)
+    let replay = x.pointee.replay.bytes
+    let isInline = replay.count <= min(Self.inlineBody, w.space)
+    if isInline { w.append(replay) }
     var malformed = false
-    if x.pointee.requestMode == .raw && !x.pointee.requestDone, let c = x.pointee.client, !c.pointee.input.isEmpty {
+    if x.pointee.requestMode == .raw && !x.pointee.requestDone && isInline, let c = x.pointee.client,
+      !c.pointee.input.isEmpty
+    {
       let p = c.pointee.input.readPointer
-      let n = x.pointee.requestTracker.consume(p, min(c.pointee.input.count, Self.inlineBody))
+      let n = x.pointee.requestTracker.consume(p, min(c.pointee.input.count, Self.inlineBody, w.space))
       if n < 0 {
         malformed = true
       } else {
@@ -203,7 +221,7 @@ extension Worker {
       }
     } else if x.pointee.requestMode == .buffered {
       let body = s.pointee.bufferedRequestBody.bytes
-      let n = min(body.count, Self.inlineBody)
+      let n = min(body.count, Self.inlineBody, w.space)
       w.append(body.base, n)
       x.pointee.bufferedSent = n
     }
@@ -213,6 +231,10 @@ extension Worker {
     let generation = x.pointee.generation
     sendToUpstream(u, BytePointer(scratch), w.count)
     if x.pointee.generation != generation || x.pointee.upstream != u { return }
+    if !isInline {
+      sendToUpstream(u, replay.base, replay.count)
+      if x.pointee.generation != generation || x.pointee.upstream != u { return }
+    }
     if x.pointee.requestDone && !s.pointee.mirrors.isEmpty { sendMirrors(x) }
     if !x.pointee.requestDone || x.pointee.requestMode == .buffered { pumpRequest(x) }
   }

@@ -258,8 +258,12 @@ extension Worker {
     }
   }
 
-  /// The exchange's own timer: a filter's sleep, or the pause before a retry.
+  /// The exchange's own timer: a filter's sleep, the pause before a retry, or the longest wait for a connection.
   func wake(_ x: ExchangeRef) {
+    if x.pointee.isPending {
+      x.pointee.service?.pointee.metrics.overflows.add()
+      return fail(x, .overflow)
+    }
     if x.pointee.suspended { return resume(x) }
     if x.pointee.isBackingOff {
       x.pointee.isBackingOff = false

@@ -198,6 +198,7 @@ extension Worker {
     service.pointee.connections &-= 1
     service.pointee.metrics.active.sub()
     upstreams.give(u.pointee.slot)
+    if service.pointee.pendingCount > 0 { deferQueues() }
     if e.pointee.isRemoved { freeIfUnused(e) }
   }
 }

@@ -41,6 +41,8 @@ final class Worker {
   /// Exchanges and connections to go on with after the present batch of events.
   var deferred: ContiguousArray<Deferred> = []
   var deferredSpare: ContiguousArray<Deferred> = []
+  /// `.serveQueues` is among them.
+  var queuesDeferred = false
 
   var isDraining = false
   var isStopped = false
@@ -63,6 +65,7 @@ final class Worker {
     case pumpResponse(Token)
     case pumpRequest(ExchangeReference)
     case pumpTunnel(Token)
+    case serveQueues
   }
 
   init(_ start: WorkerStart) throws {
@@ -159,6 +162,7 @@ final class Worker {
       case .pumpTunnel(let token):
         let u = upstreams[token.slot]
         if u.pointee.generation == token.generation, u.pointee.phase == .tunnel { pumpTunnel(u) }
+      case .serveQueues: serveQueues()
       }
     }
     deferredSpare.removeAll(keepingCapacity: true)
