@@ -44,7 +44,9 @@ let package = Package(
         "WeftIO", "WeftHTTP", "WeftConfig", "WeftTelemetry", .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftRegex", "CZlib", "CLinux"]),
-    .target(name: "WeftLua", dependencies: ["WeftFilter", "WeftBundle", "CLua", "CLuaHost", "CLinux"]),
+    .target(
+      name: "WeftLua",
+      dependencies: ["WeftFilter", "WeftBundle", "WeftCrypto", "WeftRegex", "CLua", "CLuaHost", "CLinux"]),
     .target(
       name: "WeftProxy",
       dependencies: [

@@ -44,17 +44,19 @@ static int open_libraries(lua_State *L) {
   wl_install_coroutines(L);
   wl_install_objects(L);
   wl_install_globals(L);
+  wl_install_library(L);
   static const uint8_t empty[] = {'o', 0, 0, 0, 0};
   wl_push_frozen(L, wl_bytes(empty, sizeof empty));
   wl_host_of(L)->no_settings = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
 
-wl_host *wl_open(const wl_accessors *accessors, size_t memory) {
+wl_host *wl_open(const wl_accessors *accessors, void *context, size_t memory) {
   wl_host *h = calloc(1, sizeof *h);
   if (!h) return NULL;
   h->host = h;
   h->calls = *accessors;
+  h->context = context;
   h->limit = memory;
   for (int i = 0; i <= WL_FUNCTIONS; i++) h->functions[i] = LUA_NOREF;
   h->main = lua_newstate(allocate, h);

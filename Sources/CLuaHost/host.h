@@ -18,6 +18,8 @@ struct wl_host {
   wl_host *host;
   lua_State *main;
   wl_accessors calls;
+  // For the accessors of `calls.library`.
+  void *context;
 
   // The call under way; NULL while none is. `current` is the thread that computes: the call's, or one of the script's
   // own coroutines.
@@ -44,6 +46,10 @@ struct wl_host {
 
   // The names that scripts used last, by the address of their strings, which are kept from being collected.
   wl_name names[WL_NAMES];
+
+  // Public keys and regular expressions that scripts hold: their memory is not the state's.
+  int keys;
+  int regexes;
 
   // A tape that is being written for Swift, kept here so that an error leaks none.
   uint8_t *tape;
@@ -114,7 +120,14 @@ void wl_push_frozen(lua_State *L, wl_text tape);
 wl_text wl_write_tape(lua_State *L, int index);
 // The table behind a read-only one at `index`, pushed; 0 and nothing pushed when it is none.
 int wl_thaw(lua_State *L, int index);
+// Adds to the bytes that are being written, which begin anew with `tape_count` = 0.
+void wl_put(lua_State *L, wl_host *h, const void *bytes, size_t count);
+// Pushes what has been written, and gives much memory back.
+void wl_push_written(lua_State *L, wl_host *h);
 void wl_install_frozen(lua_State *L);
+
+// library.c: what the `weft` table holds besides sleep(). Raises.
+void wl_install_library(lua_State *L);
 
 // headers.c: the name at `index`, which must be a string.
 const wl_name *wl_name_at(lua_State *L, wl_host *host, int index);

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Memory for writing that a state keeps.
+#define KEPT_BYTES (64 * 1024)
+
 typedef struct {
   const uint8_t *at;
   const uint8_t *end;
@@ -96,7 +99,7 @@ void wl_push_frozen(lua_State *L, wl_text tape) {
 
 // Writing
 
-static void put(lua_State *L, wl_host *h, const void *bytes, size_t count) {
+void wl_put(lua_State *L, wl_host *h, const void *bytes, size_t count) {
   if (count > h->tape_capacity - h->tape_count) {
     size_t wanted = h->tape_capacity * 2 > h->tape_count + count ? h->tape_capacity * 2 : h->tape_count + count + 256;
     // Not from the state's memory, but bounded by it.
@@ -110,15 +113,23 @@ static void put(lua_State *L, wl_host *h, const void *bytes, size_t count) {
   h->tape_count += count;
 }
 
-static void put_tag(lua_State *L, wl_host *h, char tag) { put(L, h, &tag, 1); }
+void wl_push_written(lua_State *L, wl_host *h) {
+  lua_pushlstring(L, h->tape ? (const char *)h->tape : "", h->tape_count);
+  if (h->tape_capacity <= KEPT_BYTES) return;
+  free(h->tape);
+  h->tape = NULL;
+  h->tape_count = h->tape_capacity = 0;
+}
+
+static void put_tag(lua_State *L, wl_host *h, char tag) { wl_put(L, h, &tag, 1); }
 
 static void put_text(lua_State *L, wl_host *h, int index) {
   size_t count;
   const char *text = lua_tolstring(L, index, &count);
   uint32_t n = (uint32_t)count;
   if (n != count) luaL_error(L, "a value is too large");
-  put(L, h, &n, 4);
-  put(L, h, text, count);
+  wl_put(L, h, &n, 4);
+  wl_put(L, h, text, count);
 }
 
 static void put_value(lua_State *L, wl_host *h, int index, int depth);
@@ -145,7 +156,7 @@ static void put_table(lua_State *L, wl_host *h, int index, int depth) {
   if (length > 0) {
     uint32_t n = (uint32_t)length;
     put_tag(L, h, 'a');
-    put(L, h, &n, 4);
+    wl_put(L, h, &n, 4);
     for (lua_Integer i = 1; i <= length; i++) {
       lua_rawgeti(L, index, i);
       put_value(L, h, lua_gettop(L), depth + 1);
@@ -156,7 +167,7 @@ static void put_table(lua_State *L, wl_host *h, int index, int depth) {
   put_tag(L, h, 'o');
   size_t count_at = h->tape_count;
   uint32_t n = 0;
-  put(L, h, &n, 4);
+  wl_put(L, h, &n, 4);
   lua_pushnil(L);
   while (lua_next(L, index)) {
     if (lua_type(L, -2) != LUA_TSTRING) {
@@ -184,11 +195,11 @@ static void put_value(lua_State *L, wl_host *h, int index, int depth) {
     if (lua_isinteger(L, index)) {
       int64_t n = lua_tointeger(L, index);
       put_tag(L, h, 'i');
-      put(L, h, &n, 8);
+      wl_put(L, h, &n, 8);
     } else {
       double n = lua_tonumber(L, index);
       put_tag(L, h, 'd');
-      put(L, h, &n, 8);
+      wl_put(L, h, &n, 8);
     }
     return;
   case LUA_TTABLE: {

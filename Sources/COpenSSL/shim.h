@@ -13,3 +13,6 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+// The selection of a public key's parts, a macro that Swift cannot read.
+static const int weft_EVP_PKEY_PUBLIC_KEY = EVP_PKEY_PUBLIC_KEY;

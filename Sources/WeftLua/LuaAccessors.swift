@@ -38,7 +38,8 @@ enum LuaAccessors {
       call_send: { LuaAccessors.sendCall($0, $1, $2, $3, $4, $5) },
       call_answer: { LuaAccessors.callAnswer($0, $1) },
       log_enabled: { LuaAccessors.owner($0)?.isLogged($1) == true ? 1 : 0 },
-      log: { LuaAccessors.owner($0)?.log($1, $2.bytes) })
+      log: { LuaAccessors.owner($0)?.log($1, $2.bytes) },
+      library: LuaLibrary.table())
   }
 
   @inline(__always)

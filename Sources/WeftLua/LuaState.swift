@@ -35,6 +35,8 @@ struct LuaFailure: Error, CustomStringConvertible {
 /// Made on any thread, then used on its worker's alone.
 final class LuaState {
   let program: LuaProgram
+  /// Lives as long as the host, which points to it.
+  let environment: LuaEnvironment
   let host: OpaquePointer
   /// The functions that the script defines, by `WL_ON_...`.
   let hasOnRequest: Bool
@@ -54,9 +56,12 @@ final class LuaState {
   /// Processor time for running a bundle's files when it is loaded.
   private static let loadNanoseconds: UInt64 = 1_000_000_000
 
-  init(_ program: LuaProgram) throws(LuaFailure) {
+  /// - Parameter worker: that the state is for; nil: only to see whether the script can be loaded.
+  init(_ program: LuaProgram, on worker: WorkerContext? = nil) throws(LuaFailure) {
     var accessors = LuaAccessors.table()
-    guard let host = wl_open(&accessors, program.limits.memory) else {
+    let environment = LuaEnvironment(program, worker)
+    let context = Unmanaged.passUnretained(environment).toOpaque()
+    guard let host = wl_open(&accessors, context, program.limits.memory) else {
       throw LuaFailure(Int32(WL_FAILED_MEMORY), "no memory for a Lua state")
     }
     let entry = wl_text(program.entry.bytes)
@@ -68,6 +73,7 @@ final class LuaState {
     }
     wl_limit_cpu(host, UInt64(clamping: program.limits.cpu.nanoseconds))
     self.program = program
+    self.environment = environment
     self.host = host
     hasOnRequest = wl_has(host, Int32(WL_ON_REQUEST)) != 0
     hasOnResponse = wl_has(host, Int32(WL_ON_RESPONSE)) != 0

@@ -17,7 +17,7 @@ enum LuaStates {
   /// The worker's state for `program`, made if there is none.
   static func state(for program: LuaProgram, on worker: WorkerContext) throws(LuaFailure) -> LuaState {
     if let known = find(program.key, worker) { return known }
-    let made = try LuaState(program)
+    let made = try LuaState(program, on: worker)
     let entry = Entry(
       worker: worker, state: made, key: program.key, registry: ObjectIdentifier(worker.metrics.registry))
     entries.withLock { list in

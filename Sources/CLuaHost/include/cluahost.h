@@ -11,14 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wl_library.h"
+
 typedef struct wl_host wl_host;
 typedef struct wl_slot wl_slot;
-
-// Borrowed bytes; a NULL base means that there are none, not that they are empty.
-typedef struct {
-  const uint8_t *base;
-  size_t count;
-} wl_text;
 
 // The function that a call runs.
 enum { WL_ON_REQUEST = 1, WL_ON_RESPONSE = 2, WL_ON_LOG = 3, WL_FUNCTIONS = 3 };
@@ -141,6 +137,9 @@ typedef struct {
 
   int (*log_enabled)(void *owner, int level);
   void (*log)(void *owner, int level, wl_text message);
+
+  // What the `weft` table's libraries need.
+  wl_library library;
 } wl_accessors;
 
 // One file that `require` finds. The bytes must outlive the host.
@@ -200,8 +199,9 @@ struct wl_slot {
 };
 
 // A new state with the libraries that scripts may use.
-// memory: bytes that it may have, itself included. NULL: no memory, or not enough allowed.
-wl_host *wl_open(const wl_accessors *accessors, size_t memory);
+// context: what the accessors of `wl_library` are given. memory: bytes that it may have, itself included.
+// NULL: no memory, or not enough allowed.
+wl_host *wl_open(const wl_accessors *accessors, void *context, size_t memory);
 // Ends the state. No call may be under way or suspended.
 void wl_close(wl_host *host);
 
