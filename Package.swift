@@ -32,6 +32,7 @@ let package = Package(
     .target(name: "WeftIO", dependencies: ["CLinux", "CAres"]),
     .target(name: "WeftHTTP", dependencies: ["WeftIO", "CLinux", "CNghttp2"]),
     .target(name: "WeftCrypto", dependencies: ["WeftIO", "COpenSSL"]),
+    .target(name: "WeftTLS", dependencies: ["WeftIO", "WeftCrypto", "COpenSSL"]),
     .target(name: "WeftRegex", dependencies: ["WeftIO", "CPCRE2"]),
     .target(name: "WeftConfig", dependencies: ["CYAML", "CPCRE2"]),
     .target(name: "WeftBundle", dependencies: ["WeftIO", "WeftRegex", "WeftConfig"]),
@@ -62,9 +63,12 @@ let package = Package(
       ]),
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
 
+    // Certificates that tests make for themselves.
+    .target(name: "TestCertificates", path: "Tests/TestCertificates"),
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
     .testTarget(name: "WeftHTTPTests", dependencies: ["WeftHTTP", "CNghttp2"], exclude: ["Corpus"]),
     .testTarget(name: "WeftCryptoTests", dependencies: ["WeftCrypto"]),
+    .testTarget(name: "WeftTLSTests", dependencies: ["WeftTLS", "TestCertificates"]),
     .testTarget(name: "WeftRegexTests", dependencies: ["WeftRegex"]),
     .testTarget(name: "WeftConfigTests", dependencies: ["WeftConfig"]),
     .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle"]),
