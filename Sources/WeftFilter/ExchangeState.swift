@@ -73,7 +73,7 @@ public struct ExchangeState: ~Copyable {
   package var upstreamAddress = SocketAddress.unknown
   package var isTLS = false
 
-  package static let chainLimit = 64
+  package static var chainLimit: Int { 64 }
 
   package init(
     slot: Int, clock: UnsafeMutablePointer<WorkerClock>, worker: Unmanaged<WorkerContext>,
@@ -127,8 +127,8 @@ extension ExchangeState {
     requestBodyLength = 0
     request.headers.dropKept()
     response.headers.dropKept()
-    requestTrailers.reset()
-    responseTrailers.reset()
+    if requestTrailers.count > 0 { requestTrailers.reset() }
+    if responseTrailers.count > 0 { responseTrailers.reset() }
   }
 }
 

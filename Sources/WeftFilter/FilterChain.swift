@@ -11,11 +11,11 @@ public final class FilterChain {
   /// What each filter is called in configuration, for logs and metrics.
   public let names: [String]
 
-  private let requestMask: UInt64
-  private let responseMask: UInt64
+  @usableFromInline let requestMask: UInt64
+  @usableFromInline let responseMask: UInt64
   private let requestTrailersMask: UInt64
   private let responseTrailersMask: UInt64
-  private let logMask: UInt64
+  @usableFromInline let logMask: UInt64
   package let requestBodyMask: UInt64
   package let responseBodyMask: UInt64
 
@@ -48,7 +48,7 @@ public final class FilterChain {
     filters.deallocate()
   }
 
-  package typealias State = UnsafeMutablePointer<ExchangeState>
+  @usableFromInline package typealias State = UnsafeMutablePointer<ExchangeState>
 
   /// Whether trailers must be looked at, so that the body cannot be passed on as it stands.
   package var watchesRequestTrailers: Bool { requestTrailersMask != 0 }
@@ -58,8 +58,13 @@ public final class FilterChain {
 
   /// Runs `onRequest` of the filters from `first` on. Stops at the first verdict but `.next`, with
   /// `filterIndex` at that filter.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func request(_ x: State, from first: Int) -> FilterVerdict {
+    requestMask == 0 ? .next : runRequest(x, from: first)
+  }
+
+  @usableFromInline
+  func runRequest(_ x: State, from first: Int) -> FilterVerdict {
     var mask = requestMask & (~0 &<< UInt64(first))
     if first >= 64 { return .next }
     while mask != 0 {
@@ -103,8 +108,13 @@ public final class FilterChain {
   // MARK: Response side, in reverse
 
   /// Runs `onResponse` of the filters from `last` down to the first one.
-  @inline(__always)
+  @inlinable @inline(__always)
   package func response(_ x: State, from last: Int) -> FilterVerdict {
+    responseMask == 0 ? .next : runResponse(x, from: last)
+  }
+
+  @usableFromInline
+  func runResponse(_ x: State, from last: Int) -> FilterVerdict {
     if last < 0 { return .next }
     var mask = responseMask & (~0 &>> UInt64(63 &- min(last, 63)))
     while mask != 0 {
@@ -163,7 +173,13 @@ public final class FilterChain {
     return verdict
   }
 
+  @inlinable @inline(__always)
   package func log(_ x: State) {
+    if logMask != 0 { runLog(x) }
+  }
+
+  @usableFromInline
+  func runLog(_ x: State) {
     var mask = logMask
     while mask != 0 {
       let i = mask.trailingZeroBitCount

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import WeftIO
 
@@ -48,16 +49,36 @@ public struct Arena: ~Copyable {
       if old == nil { return -1 }
     }
     var end = base + used
-    memcpy(end, name.base, name.count)
+    cl_copy(end, name.base, name.count)
     end += name.count
     end[0] = 0x3a
     end[1] = 0x20
     end += 2
-    memcpy(end, value.base, value.count)
+    cl_copy(end, value.base, value.count)
     end += value.count
     end[0] = 0x0d
     end[1] = 0x0a
     old?.deallocate()
+    let at = used
+    used &+= length
+    return at
+  }
+
+  /// The same with a literal as the name, if there is room without growing; -1 otherwise.
+  @inlinable @inline(__always)
+  mutating func appendLine(literal name: StaticString, _ value: Bytes) -> Int {
+    let length = name.utf8CodeUnitCount &+ value.count &+ 4
+    if length > capacity &- used { return -1 }
+    var end = base + used
+    memcpy(end, name.utf8Start, name.utf8CodeUnitCount)
+    end += name.utf8CodeUnitCount
+    end[0] = 0x3a
+    end[1] = 0x20
+    end += 2
+    cl_copy(end, value.base, value.count)
+    end += value.count
+    end[0] = 0x0d
+    end[1] = 0x0a
     let at = used
     used &+= length
     return at

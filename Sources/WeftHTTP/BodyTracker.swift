@@ -9,9 +9,23 @@ public struct BodyTracker {
   @usableFromInline var remaining: UInt64 = 0
   @usableFromInline var counted: UInt64 = 0
   @usableFromInline var chunks = ChunkScanner()
+  @usableFromInline var isFresh = true
 
   @inlinable
   public init(_ framing: BodyFraming) {
+    mode = .done
+    begin(framing)
+  }
+
+  /// Starts anew with another body.
+  @inlinable @inline(__always)
+  public mutating func begin(_ framing: BodyFraming) {
+    counted = 0
+    remaining = 0
+    if !isFresh {
+      chunks = ChunkScanner()
+      isFresh = true
+    }
     switch framing {
     case .none: mode = .done
     case .length(let length):
@@ -42,7 +56,7 @@ public struct BodyTracker {
   /// Takes note of the next `n` received bytes.
   /// - Returns: how many of them, from the first, belong to this body; fewer than `n` only when it ends there. -1 when its
   ///   chunked framing is malformed; `fault` says how.
-  @inlinable
+  @inlinable @inline(__always)
   public mutating func consume(_ p: BytePointer, _ n: Int) -> Int {
     switch mode {
     case .done: return 0
@@ -68,6 +82,7 @@ public struct BodyTracker {
 
   @usableFromInline
   mutating func consumeChunked(_ p: BytePointer, _ n: Int) -> Int {
+    isFresh = false
     var i = 0
     while i < n {
       switch chunks.state {

@@ -1,10 +1,10 @@
 import CLinux
 import WeftIO
 
-/// Searches that look at eight bytes at a time.
+/// Searches that look at eight or sixteen bytes at a time.
 ///
-/// Each test marks the high bit of every byte that it means. A borrow can mark a byte wrongly, but only one above a
-/// byte that is marked rightly, and only the lowest mark is used.
+/// Each test of eight marks the high bit of every byte that it means. A borrow can mark a byte wrongly, but only one
+/// above a byte that is marked rightly, and only the lowest mark is used. Those of sixteen are exact.
 enum ByteScan {
   private static var ones: UInt64 { 0x0101_0101_0101_0101 }
   private static var high: UInt64 { 0x8080_8080_8080_8080 }
@@ -28,25 +28,28 @@ enum ByteScan {
   @inline(__always)
   static func text(_ p: BytePointer, _ n: Int, _ from: Int) -> Int {
     var i = from
-    while true {
-      while i &+ 8 <= n {
-        let x = load(p + i)
-        let hit = below(x, 0x20) | equal(x, 0x7f)
-        if hit != 0 {
-          i &+= hit.trailingZeroBitCount &>> 3
-          if p[i] != 0x09 { return i }
-          i &+= 1
-          continue
-        }
-        i &+= 8
-      }
-      while i < n {
-        let c = p[i]
-        if (c < 0x20 && c != 0x09) || c == 0x7f { return i }
-        i &+= 1
-      }
-      return i
+    while i &+ 16 <= n {
+      let hit = cl_controls(p + i)
+      if hit != 0 { return i &+ hit.trailingZeroBitCount }
+      i &+= 16
     }
+    return i < n ? textTail(p, n, i) : i
+  }
+
+  /// The same for the last bytes, fewer than sixteen: they are looked at together with some before them.
+  @inline(never)
+  private static func textTail(_ p: BytePointer, _ n: Int, _ from: Int) -> Int {
+    if n >= 16 {
+      let hit = cl_controls(p + (n &- 16)) &>> UInt32(truncatingIfNeeded: from &- (n &- 16))
+      return hit == 0 ? n : from &+ hit.trailingZeroBitCount
+    }
+    var i = from
+    while i < n {
+      let c = p[i]
+      if (c < 0x20 && c != 0x09) || c == 0x7f { return i }
+      i &+= 1
+    }
+    return i
   }
 
   /// Index of the first byte at or after `from` that may not stand in a path, or that ends it (`?`); or `n`.
@@ -92,48 +95,53 @@ enum ByteScan {
     return i
   }
 
-  /// Marks every byte that is neither letter, digit, `-` nor `.`; exactly those.
-  @inline(__always)
-  private static func notPlain(_ x: UInt64) -> UInt64 {
-    // No addition carries into the next byte, for none has its high bit set.
-    let low = x & ~high
-    let folded = low | (ones &* 0x20)
-    let letters = (folded &+ ones &* (0x80 &- 0x61)) & ~(folded &+ ones &* (0x7f &- 0x7a))
-    let digits = (low &+ ones &* (0x80 &- 0x2d)) & ~(low &+ ones &* (0x7f &- 0x39))
-    let noSlash = (low ^ (ones &* 0x2f)) &+ ones &* 0x7f
-    return ((letters | (digits & noSlash)) & ~x & high) ^ high
-  }
-
   /// Index of the first byte at or after `from` that is no token character (RFC 9110 5.6.2), or `n`.
   @inline(__always)
   static func token(_ p: BytePointer, _ n: Int, _ from: Int) -> Int {
     var i = from
-    while i &+ 8 <= n {
-      let hit = notPlain(load(p + i))
+    while i &+ 16 <= n {
+      let hit = cl_not_plain(p + i)
       if hit != 0 {
-        i &+= hit.trailingZeroBitCount &>> 3
+        i &+= hit.trailingZeroBitCount
+        if p[i] == 0x3a { return i }
         break
       }
-      i &+= 8
+      i &+= 16
     }
+    return tokenTail(p, n, i)
+  }
+
+  @inline(never)
+  private static func tokenTail(_ p: BytePointer, _ n: Int, _ from: Int) -> Int {
+    var i = plainTail(p, n, from)
     while i < n && cl_is_token(p[i]) != 0 { i &+= 1 }
     return i
   }
 
   /// Index of the first byte that is no letter, digit, `-`, `.`, `_` or `~`; or `n`.
+  /// - Parameter readable: how many bytes may be read, which may be more than are looked at.
   @inline(__always)
-  static func hostName(_ p: BytePointer, _ n: Int) -> Int {
+  static func hostName(_ p: BytePointer, _ n: Int, readable: Int) -> Int {
     var i = 0
-    while i &+ 8 <= n {
-      let hit = notPlain(load(p + i))
+    while i < n && i &+ 16 <= readable {
+      let hit = cl_not_plain(p + i)
       if hit != 0 {
-        i &+= hit.trailingZeroBitCount &>> 3
+        i &+= hit.trailingZeroBitCount
         break
       }
-      i &+= 8
+      i &+= 16
     }
     while i < n && isHostByte(p[i]) { i &+= 1 }
-    return i
+    return min(i, n)
+  }
+
+  /// Skips letters, digits, `-` and `.` in the last bytes, if they are fewer than sixteen and there are some before them.
+  @inline(__always)
+  private static func plainTail(_ p: BytePointer, _ n: Int, _ from: Int) -> Int {
+    let skipped = from &- (n &- 16)
+    if n < 16 || skipped <= 0 || from >= n { return from }
+    let hit = cl_not_plain(p + (n &- 16)) &>> UInt32(truncatingIfNeeded: skipped)
+    return hit == 0 ? n : from &+ hit.trailingZeroBitCount
   }
 
   @inline(__always)

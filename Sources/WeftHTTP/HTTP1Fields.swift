@@ -46,28 +46,25 @@ extension HTTP1Parser {
     var i = from
     while true {
       let nameStart = i
+      if n &- i >= 2 && p[i] == 0x0d && p[i &+ 1] == 0x0a { return .complete(headLength: i &+ 2) }
       i = ByteScan.token(p, n, i)
       let nameLength = i &- nameStart
-      if nameLength == 0 {
-        if n &- i >= 2 && p[i] == 0x0d && p[i &+ 1] == 0x0a { return .complete(headLength: i &+ 2) }
+      if nameLength == 0 || n &- i < 3 || p[i] != 0x3a {
         return fieldLineFault(p, n, from: nameStart, received: received)
       }
-      if n &- i < 2 || p[i] != 0x3a { return fieldLineFault(p, n, from: nameStart, received: received) }
-      i &+= 1
       var flags: HeaderField.Flags = []
-      if p[i] == 0x20 { i &+= 1 } else { flags = .irregular }
-      while i < n && (p[i] == 0x20 || p[i] == 0x09) {
-        i &+= 1
+      var valueStart = i &+ 2
+      if p[i &+ 1] != 0x20 || p[valueStart] == 0x20 || p[valueStart] == 0x09 {
+        valueStart = skipSpace(p, n, i &+ 1)
         flags = .irregular
       }
-      let valueStart = i
-      i = ByteScan.text(p, n, i)
+      i = ByteScan.text(p, n, valueStart)
       if n &- i < 2 || p[i] != 0x0d || p[i &+ 1] != 0x0a {
         return fieldLineFault(p, n, from: nameStart, received: received)
       }
       var valueEnd = i
-      while valueEnd > valueStart && (p[valueEnd &- 1] == 0x20 || p[valueEnd &- 1] == 0x09) {
-        valueEnd &-= 1
+      if valueEnd > valueStart && (p[valueEnd &- 1] == 0x20 || p[valueEnd &- 1] == 0x09) {
+        valueEnd = dropSpace(p, from: valueStart, to: valueEnd)
         flags = .irregular
       }
       i &+= 2
@@ -75,7 +72,10 @@ extension HTTP1Parser {
       let known = KnownHeader.classify(p + nameStart, nameLength)
       if known.steersTheParser {
         let value = Bytes(p + valueStart, valueEnd &- valueStart)
-        if let fault = read(known, value, m.headers.count, m.minorVersion, &found, &flags, isRequest: isRequest) {
+        let fault = read(
+          known, value, readable: n &- valueStart, m.headers.count, m.minorVersion, &found, &flags,
+          isRequest: isRequest)
+        if let fault {
           return .malformed(fault)
         }
       }
@@ -86,17 +86,34 @@ extension HTTP1Parser {
     }
   }
 
+  /// The first byte at or after `from` that is no space.
+  @inline(never)
+  private static func skipSpace(_ p: BytePointer, _ n: Int, _ from: Int) -> Int {
+    var i = from
+    while i < n && (p[i] == 0x20 || p[i] == 0x09) { i &+= 1 }
+    return i
+  }
+
+  /// Where a value ends without the spaces behind it.
+  @inline(never)
+  private static func dropSpace(_ p: BytePointer, from start: Int, to end: Int) -> Int {
+    var end = end
+    while end > start && (p[end &- 1] == 0x20 || p[end &- 1] == 0x09) { end &-= 1 }
+    return end
+  }
+
   /// Takes note of one field that concerns framing or the connection.
+  /// - Parameter readable: how many bytes may be read where the value begins.
   @inline(__always)
   private static func read(
-    _ known: KnownHeader, _ value: Bytes, _ row: Int, _ minorVersion: UInt8, _ found: inout FieldFindings,
-    _ flags: inout HeaderField.Flags, isRequest: Bool
+    _ known: KnownHeader, _ value: Bytes, readable: Int, _ row: Int, _ minorVersion: UInt8,
+    _ found: inout FieldFindings, _ flags: inout HeaderField.Flags, isRequest: Bool
   ) -> HTTPParseError? {
     switch known {
     case .host:
       if !isRequest { return nil }
       if found.marks.contains(.host) { return .hostRepeated }
-      if !HostSyntax.isHostField(value) { return .hostInvalid }
+      if !HostSyntax.isHostField(value, readable: readable) { return .hostInvalid }
       found.marks.insert(.host)
       found.hostRow = row
     case .contentLength: return contentLength(value, &found)

@@ -4,25 +4,19 @@ import WeftIO
 public enum HTTP1Writer {
   /// The request line and the fields of `h`, without the empty line: add lines, then CRLF. Always HTTP/1.1.
   public static func requestHead(_ h: borrowing MessageHead, into w: inout ByteWriter) {
-    if h.startLineLength > 0 {
-      w.append(h.headers.wire, h.startLineLength)
-    } else {
+    if h.startLineLength == 0 {
       w.append(h.headers.text(h.methodText))
       w.append(byte: 0x20)
       w.append(h.headers.text(h.target))
       w.append(" HTTP/1.1\r\n")
     }
-    h.headers.serialise(into: &w)
+    h.headers.serialise(startLine: h.startLineLength, into: &w)
   }
 
   /// The status line and the fields of `h`, without the empty line: add lines, then CRLF. Always HTTP/1.1.
   public static func responseHead(_ h: borrowing MessageHead, into w: inout ByteWriter) {
-    if h.startLineLength > 0 {
-      w.append(h.headers.wire, h.startLineLength)
-    } else {
-      statusLine(h.status, reason: h.headers.text(h.reason), into: &w)
-    }
-    h.headers.serialise(into: &w)
+    if h.startLineLength == 0 { statusLine(h.status, reason: h.headers.text(h.reason), into: &w) }
+    h.headers.serialise(startLine: h.startLineLength, into: &w)
   }
 
   /// - Parameter reason: empty for the standard phrase.

@@ -21,6 +21,9 @@ public struct HeaderTable: ~Copyable {
   @usableFromInline var wireBase: BytePointer
   @usableFromInline var arena = Arena(capacity: 512, limit: HeaderTable.arenaLimit)
   @usableFromInline var kept: MutableBytePointer?
+  /// What is, or was, in the table: bit k for the `KnownHeader` of that number, bit 32 + n for a name whose length ends
+  /// in the bits n.
+  @usableFromInline var seen: UInt64 = 0
   /// True once an addition was refused because a limit was reached; the message must then not be sent.
   @usableFromInline var refused = false
 
@@ -45,6 +48,7 @@ public struct HeaderTable: ~Copyable {
   @inlinable @inline(__always)
   public mutating func reset(wire: BytePointer) {
     fieldCount = 0
+    seen = 0
     wireBase = wire
     refused = false
     arena.reset()
@@ -76,12 +80,14 @@ public struct HeaderTable: ~Copyable {
     }
   }
 
-  /// Appends a row; false when the table is full.
+  /// Appends the row of a received line; false when the table is full. Lines come in their order, and one that is not
+  /// `irregular` begins where the one before it has ended.
   @inlinable @inline(__always)
   public mutating func append(_ f: HeaderField) -> Bool {
     if fieldCount == room && !grow() { return false }
     fields[fieldCount] = f
     fieldCount &+= 1
+    seen |= f.known.bit | Self.lengthBit(Int(f.nameLength))
     return true
   }
 
@@ -98,7 +104,7 @@ public struct HeaderTable: ~Copyable {
     return true
   }
 
-  /// Row `i`, which must be below `count`; not checked.
+  /// Row `i`, which must be below `count`; not checked. A row that is set must be of the same kind as before.
   @inlinable @inline(__always)
   public subscript(i: Int) -> HeaderField {
     get { fields[i] }
@@ -140,9 +146,13 @@ public struct HeaderTable: ~Copyable {
 
   // MARK: Look-up
 
+  @inlinable @inline(__always)
+  static func lengthBit(_ length: Int) -> UInt64 { 1 &<< UInt64(truncatingIfNeeded: 32 | length & 31) }
+
   /// Index of the first field of that kind at or after `from`, or nil.
   @inlinable @inline(__always)
   public func find(_ known: KnownHeader, from: Int = 0) -> Int? {
+    if seen & known.bit == 0 { return nil }
     var i = from
     while i < fieldCount {
       if fields[i].known == known && !isRemoved(i) { return i }
@@ -152,8 +162,13 @@ public struct HeaderTable: ~Copyable {
   }
 
   /// Index of the first field called `lower` (in lower case) at or after `from`, or nil.
-  @inlinable
+  @inlinable @inline(__always)
   public func find(_ lower: Bytes, from: Int = 0) -> Int? {
+    seen & Self.lengthBit(lower.count) == 0 ? nil : search(lower, from: from)
+  }
+
+  @usableFromInline
+  func search(_ lower: Bytes, from: Int) -> Int? {
     var i = from
     while i < fieldCount {
       let f = fields[i]
@@ -215,8 +230,13 @@ public struct HeaderTable: ~Copyable {
     return n
   }
 
-  @inlinable @discardableResult
+  @inlinable @inline(__always) @discardableResult
   public mutating func remove(_ known: KnownHeader) -> Int {
+    seen & known.bit == 0 ? 0 : removeAll(known)
+  }
+
+  @usableFromInline
+  mutating func removeAll(_ known: KnownHeader) -> Int {
     var n = 0
     var at = find(known)
     while let i = at {
@@ -244,6 +264,22 @@ public struct HeaderTable: ~Copyable {
       nameStart: start, nameLength: name.count, valueStart: start &+ name.count &+ 2, valueLength: value.count,
       known: known, flags: .inArena)
     fieldCount &+= 1
+    seen |= known.bit | Self.lengthBit(name.count)
+    return true
+  }
+
+  /// The same for a name that is a literal in lower case: what can be done about it is done at compile time.
+  @inlinable @inline(__always) @discardableResult
+  public mutating func add(literal name: StaticString, _ value: Bytes, known: KnownHeader) -> Bool {
+    if fieldCount == room { return add(Bytes(name), value, known: known) }
+    let start = arena.appendLine(literal: name, value)
+    if start < 0 { return add(Bytes(name), value, known: known) }
+    let valueStart = start &+ name.utf8CodeUnitCount &+ 2
+    fields[fieldCount] = HeaderField(
+      nameStart: start, nameLength: name.utf8CodeUnitCount, valueStart: valueStart, valueLength: value.count,
+      known: known, flags: .inArena)
+    fieldCount &+= 1
+    seen |= known.bit | Self.lengthBit(name.utf8CodeUnitCount)
     return true
   }
 
@@ -285,40 +321,50 @@ public struct HeaderTable: ~Copyable {
   // MARK: Writing
 
   /// Writes the field lines. Neighbouring unchanged lines are copied as one run.
+  /// - Parameter startLine: length of the received start line, which is written before them; 0 for none.
   @inlinable
-  public func serialise(into w: inout ByteWriter) {
+  public func serialise(startLine: Int = 0, into w: inout ByteWriter) {
     var i = 0
-    var runStart = 0
-    var runEnd = 0
-    var runBase = wireBase
+    if startLine > 0 {
+      // Lines that nobody has touched follow the start line in the received head as they stand.
+      i = untouched(from: 0)
+      w.append(wireBase, i > 0 ? lineEnd(i &- 1) : startLine)
+    }
     while i < fieldCount {
       let f = fields[i]
-      i &+= 1
-      if f.flags.rawValue & 1 != 0 { continue }
-      let base = textBase(f)
-      if f.flags.rawValue & 4 != 0 {
-        if runEnd > runStart {
-          w.append(runBase + runStart, runEnd &- runStart)
-          runStart = 0
-          runEnd = 0
-        }
-        w.append(base + Int(f.nameStart), Int(f.nameLength))
+      if f.flags.rawValue & 1 != 0 {
+        i &+= 1
+      } else if f.flags.rawValue & 4 != 0 {
+        i &+= 1
+        w.append(name(f))
         w.append(": ")
-        w.append(base + Int(f.valueStart), Int(f.valueLength))
+        w.append(value(f))
         w.append("\r\n")
-        continue
-      }
-      let start = Int(f.nameStart)
-      let end = Int(f.valueStart) &+ Int(f.valueLength) &+ 2
-      if start == runEnd && base == runBase && runEnd > runStart {
-        runEnd = end
       } else {
-        if runEnd > runStart { w.append(runBase + runStart, runEnd &- runStart) }
-        runBase = base
-        runStart = start
-        runEnd = end
+        let start = Int(f.nameStart)
+        i = f.flags.rawValue == 0 ? untouched(from: i &+ 1) : addedRun(from: i)
+        w.append(textBase(f) + start, lineEnd(i &- 1) &- start)
       }
     }
-    if runEnd > runStart { w.append(runBase + runStart, runEnd &- runStart) }
   }
+
+  /// The first row at or after `i` that is not a received line as it stands. Those before it are one run of bytes.
+  @inlinable @inline(__always)
+  func untouched(from i: Int) -> Int {
+    var i = i
+    while i < fieldCount && fields[i].flags.rawValue == 0 { i &+= 1 }
+    return i
+  }
+
+  /// The first row behind `i` whose line does not follow the one before it in the arena.
+  @inlinable @inline(__always)
+  func addedRun(from i: Int) -> Int {
+    var i = i &+ 1
+    while i < fieldCount && fields[i].flags == .inArena && Int(fields[i].nameStart) == lineEnd(i &- 1) { i &+= 1 }
+    return i
+  }
+
+  /// Where the regular line of row `i` ends.
+  @inlinable @inline(__always)
+  func lineEnd(_ i: Int) -> Int { Int(fields[i].valueStart) &+ Int(fields[i].valueLength) &+ 2 }
 }

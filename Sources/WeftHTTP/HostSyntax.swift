@@ -10,10 +10,17 @@ enum HostSyntax {
   static let maxName = 255
 
   /// Whether `value` is valid as a Host field. An empty one is (RFC 9112 3.2).
+  /// - Parameter readable: how many bytes may be read where it begins.
   @inline(__always)
-  static func isHostField(_ value: Bytes) -> Bool { value.isEmpty || isAuthority(value, needsPort: false) }
+  static func isHostField(_ value: Bytes, readable: Int) -> Bool {
+    value.isEmpty || isAuthority(value, needsPort: false, readable: readable)
+  }
 
   static func isAuthority(_ value: Bytes, needsPort: Bool) -> Bool {
+    isAuthority(value, needsPort: needsPort, readable: value.count)
+  }
+
+  private static func isAuthority(_ value: Bytes, needsPort: Bool, readable: Int) -> Bool {
     let p = value.base
     let n = value.count
     if n == 0 { return false }
@@ -23,7 +30,7 @@ enum HostSyntax {
       if i == n || !isIPv6(Bytes(p + 1, i &- 1)) { return false }
       i &+= 1
     } else {
-      i = ByteScan.hostName(p, n)
+      i = ByteScan.hostName(p, n, readable: readable)
       if i == 0 || i > maxName { return false }
     }
     if i == n { return !needsPort }

@@ -8,6 +8,9 @@ public enum KnownHeader: UInt8, Sendable {
   case userAgent, referer, contentType, contentEncoding, acceptEncoding, origin, location, server, date, vary, etag
   case cookie, authorization
 
+  /// One bit for each kind, for sets of them.
+  @inlinable @inline(__always) var bit: UInt64 { 1 &<< UInt64(rawValue) }
+
   /// Classifies a valid token. Case is folded with `| 0x20`, which maps no other token character onto the letters and
   /// hyphens compared here but `\r`, and that is no token character.
   @inlinable @inline(__always)
@@ -43,7 +46,7 @@ public enum KnownHeader: UInt8, Sendable {
 
   /// 8 to 17 bytes, as two words of eight that may overlap. Only of 17 bytes do they leave out one, which is compared
   /// alone.
-  @inlinable
+  @inlinable @inline(__always)
   static func classifyLong(_ p: BytePointer, _ n: Int) -> KnownHeader {
     let head = word(p)
     let tail = word(p + (n &- 8))

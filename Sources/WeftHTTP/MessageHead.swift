@@ -66,12 +66,14 @@ public struct MessageHead: ~Copyable {
 
   public init() {}
 
-  @inlinable public var path: Bytes {
+  @inlinable @inline(__always) public var path: Bytes {
     let t = headers.text(target)
     return Bytes(t.base, min(pathLength, t.count))
   }
   /// The query without its `?`; empty when there is none.
-  @inlinable public var query: Bytes { headers.text(target).slice(pathLength &+ 1, Int(target.count)) }
+  @inlinable @inline(__always) public var query: Bytes {
+    headers.text(target).slice(pathLength &+ 1, Int(target.count))
+  }
   @inlinable public var isHead: Bool { method == .head }
 
   /// Replaces path and query. `value` must be a valid request target; see `isTarget`.
@@ -138,6 +140,12 @@ public struct MessageHead: ~Copyable {
     if path == value.count { return true }
     return value[path] == 0x3f && ByteScan.query(value.base, value.count, path) == value.count
   }
+}
+
+extension UnsafeMutablePointer<MessageHead> {
+  /// Where the head's fields are.
+  @inlinable @inline(__always)
+  public var fields: UnsafeMutablePointer<HeaderTable> { withUnsafeMutablePointer(to: &pointee.headers) { $0 } }
 }
 
 extension Method {

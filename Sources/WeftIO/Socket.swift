@@ -14,10 +14,8 @@ public enum Socket {
   @inlinable @inline(__always)
   public static func receive(_ fd: Int32, _ into: MutableBytePointer, _ count: Int) -> IOResult {
     while true {
-      let n = recv(fd, into, count, 0)
-      if n >= 0 { return IOResult(raw: n) }
-      let error = errno
-      if error != EINTR { return IOResult(raw: -Int(error)) }
+      let n = cl_recv(fd, into, count)
+      if n != -Int(EINTR) { return IOResult(raw: n) }
     }
   }
 
@@ -25,10 +23,8 @@ public enum Socket {
   @inlinable @inline(__always)
   public static func send(_ fd: Int32, _ bytes: BytePointer, _ count: Int) -> IOResult {
     while true {
-      let n = Glibc.send(fd, bytes, count, noSignal)
-      if n >= 0 { return IOResult(raw: n) }
-      let error = errno
-      if error != EINTR { return IOResult(raw: -Int(error)) }
+      let n = cl_send(fd, bytes, count)
+      if n != -Int(EINTR) { return IOResult(raw: n) }
     }
   }
 

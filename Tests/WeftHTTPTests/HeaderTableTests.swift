@@ -12,12 +12,12 @@ import WeftIO
     }
   }
 
-  private func written(_ table: borrowing HeaderTable) -> String {
+  private func written(_ table: borrowing HeaderTable, startLine: Int = 0) -> String {
     var space = [UInt8](repeating: 0, count: 256 * 1024)
     return space.withUnsafeMutableBufferPointer { buffer in
       guard let base = buffer.baseAddress else { return "" }
       var w = ByteWriter(base, buffer.count)
-      table.serialise(into: &w)
+      table.serialise(startLine: startLine, into: &w)
       return w.overflow ? "overflow" : latin1(w.bytes)
     }
   }
@@ -77,6 +77,38 @@ import WeftIO
       #expect(count == 2)
       #expect(head.headers.value(HeaderName("x-thing")) == nil)
       #expect(written(head.headers) == "HOST: a\r\n")
+    }
+  }
+
+  @Test func literalNamesAreAddedUntilALimitIsReached() {
+    var table = HeaderTable()
+    let value = String(repeating: "v", count: 1000)
+    var added = 0
+    withExactCopy(bytes(value)) { p, n in
+      while table.add(literal: "x-request-id", Bytes(p, n), known: .xRequestID) { added += 1 }
+    }
+    #expect(added == HeaderTable.arenaLimit / (12 + 2 + 1000 + 2))
+    #expect(table.hasOverflowed == true)
+    #expect(written(table) == String(repeating: "x-request-id: \(value)\r\n", count: added))
+    #expect(table.value(HeaderName("x-request-id")).map(latin1) == value)
+    let removed = table.remove(.xRequestID)
+    #expect(removed == added)
+    #expect(table.find(.xRequestID) == nil)
+  }
+
+  /// The start line goes out together with the lines that follow it, as long as nobody has touched them.
+  @Test(arguments: [[], [0], [1], [2], [0, 1, 2]])
+  func startLineIsWrittenWithTheFields(_ removed: [Int]) {
+    parsed("GET /a HTTP/1.1\r\nHost: h\r\nA: b\r\nC: d\r\n\r\n") { head in
+      for i in removed { head.headers.remove(at: i) }
+      head.headers.add(HeaderName("e"), Bytes("f"))
+      head.headers.add(HeaderName("g"), Bytes("h"))
+      _ = head.setTarget(Bytes("/other"))
+      head.headers.add(HeaderName("i"), Bytes("j"))
+      let lines = ["Host: h\r\n", "A: b\r\n", "C: d\r\n"].enumerated().filter { !removed.contains($0.offset) }
+      let expected = lines.map(\.element).joined() + "e: f\r\ng: h\r\ni: j\r\n"
+      #expect(written(head.headers) == expected)
+      #expect(written(head.headers, startLine: 17) == "GET /a HTTP/1.1\r\n" + expected)
     }
   }
 

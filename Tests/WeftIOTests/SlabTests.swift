@@ -21,7 +21,7 @@ struct SlabTests {
     live.initialize(to: 0)
     defer { live.deallocate() }
     do {
-      var slab = Slab<Thing>()
+      let slab = Slab<Thing>()
       var pointers: [UnsafeMutablePointer<Thing>] = []
       for i in 0..<1_000 {
         let p = slab.take { Thing(slot: $0, live: live) }

@@ -13,16 +13,53 @@
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <arpa/inet.h>
+#include "bytescan.h"
 
 // Calls that only exist under _GNU_SOURCE, which Swift does not see.
 
 // accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
 int cl_accept(int listener, struct sockaddr *address, socklen_t *length);
+// recv(2) and send(2) with MSG_NOSIGNAL, on the kernel itself: glibc's are points where a thread may be cancelled, which
+// costs two atomic operations a call, and no thread here ever is. What they return is a count or -errno.
+static inline ssize_t cl_socket_call(long number, int fd, const void *bytes, size_t count, int flags) {
+#if defined(__x86_64__)
+  long result;
+  register long r10 __asm__("r10") = flags;
+  register long r8 __asm__("r8") = 0;
+  register long r9 __asm__("r9") = 0;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "0"(number), "D"((long)fd), "S"(bytes), "d"(count), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+#elif defined(__aarch64__)
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = fd;
+  register const void *x1 __asm__("x1") = bytes;
+  register size_t x2 __asm__("x2") = count;
+  register long x3 __asm__("x3") = flags;
+  register long x4 __asm__("x4") = 0;
+  register long x5 __asm__("x5") = 0;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+#else
+  ssize_t result = syscall(number, fd, bytes, count, flags, NULL, 0);
+  return result < 0 ? -errno : result;
+#endif
+}
+static inline ssize_t cl_recv(int fd, void *bytes, size_t count) {
+  return cl_socket_call(SYS_recvfrom, fd, bytes, count, 0);
+}
+static inline ssize_t cl_send(int fd, const void *bytes, size_t count) {
+  return cl_socket_call(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL);
+}
+
 // Names the calling thread: at most 15 bytes. Returns an error number.
 int cl_name_thread(const char *name);
 // Keeps the calling thread on one CPU. Returns an error number.
@@ -48,28 +85,21 @@ static const uint8_t cl_token_table[256] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 static inline int cl_is_token(uint8_t c) { return cl_token_table[c]; }
 
-// Two hexadecimal digits for each byte, for identifiers.
-static const char cl_hex_table[513] =
-    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f303132333435363738"
-    "393a3b3c3d3e3f404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f606162636465666768696a6b6c6d6e6f7071"
-    "72737475767778797a7b7c7d7e7f808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3a4a5a6a7a8a9aa"
-    "abacadaeafb0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3"
-    "e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff";
 // Writes the random UUID (RFC 9562, version 4) of 128 random bits: 36 characters, no terminator.
 static inline void cl_write_uuid(uint8_t *to, uint64_t high, uint64_t low) {
+  uint8_t digits[32];
   high = (high & 0xffffffffffff0fffull) | 0x4000;
   low = (low & 0x3fffffffffffffffull) | 0x8000000000000000ull;
-  uint8_t *p = to;
-  for (int i = 0; i < 8; i++) {
-    __builtin_memcpy(p, cl_hex_table + 2 * ((high >> (56 - 8 * i)) & 0xff), 2);
-    p += 2;
-    if (i == 3 || i == 5 || i == 7) *p++ = '-';
-  }
-  for (int i = 0; i < 8; i++) {
-    __builtin_memcpy(p, cl_hex_table + 2 * ((low >> (56 - 8 * i)) & 0xff), 2);
-    p += 2;
-    if (i == 1) *p++ = '-';
-  }
+  cl_hex(digits, high, low);
+  __builtin_memcpy(to, digits, 8);
+  to[8] = '-';
+  __builtin_memcpy(to + 9, digits + 8, 4);
+  to[13] = '-';
+  __builtin_memcpy(to + 14, digits + 12, 4);
+  to[18] = '-';
+  __builtin_memcpy(to + 19, digits + 16, 4);
+  to[23] = '-';
+  __builtin_memcpy(to + 24, digits + 20, 12);
 }
 
 #endif

@@ -97,6 +97,8 @@ struct RouteStorage {
   let hostSlots: FlatArray<Slot>
   /// The host `*`; -1: none.
   let anyHost: Int
+  /// No host but `*` is named, so that the request's need not be looked at.
+  var takesAnyHost: Bool { anyHost >= 0 && hosts.count == 1 }
   /// Whether there is a wildcard of so many bytes, its dot included.
   let wildcardLengths: FlatArray<Bool>
   let hasWildcards: Bool

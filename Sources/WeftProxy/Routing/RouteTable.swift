@@ -20,7 +20,8 @@ struct RouteMatch: Equatable {
 ///
 /// A look-up costs the same for ten routes as for ten thousand: one hash of the host, one of each path element, as deep
 /// as routes go. What grows is what shares one host and path, and regular expressions for paths of one host: these are
-/// tried in turn. `RoutePrecedence` has the order. It allocates nothing and touches no reference count.
+/// tried in turn. `RoutePrecedence` has the order. It allocates nothing, touches no reference count, and is given large
+/// structs by pointer, for the compiler would copy them.
 final class RouteTable: @unchecked Sendable {
   // Sendable because nothing writes to the storage between init and deinit.
   private let storage: RouteStorage
@@ -41,8 +42,8 @@ final class RouteTable: @unchecked Sendable {
   ///   - path: the normalised path (see `PathNormalizer`), without query.
   ///   - query: without its `?`.
   func match(
-    host: Bytes, method: Method, methodText: Bytes, path: Bytes, query: Bytes, headers: borrowing HeaderTable,
-    scratch: borrowing RouteScratch
+    host: Bytes, method: Method, methodText: Bytes, path: Bytes, query: Bytes, headers: UnsafePointer<HeaderTable>,
+    scratch: UnsafePointer<RouteScratch>
   ) -> RouteMatch {
     var request = RequestValues(method: method, methodText: methodText, query: query)
     var result = RouteMatch()
@@ -72,10 +73,11 @@ final class RouteTable: @unchecked Sendable {
 
   /// The most specific host that matches, or -1.
   @inline(__always)
-  private func findHost(_ field: Bytes, _ scratch: borrowing RouteScratch) -> Int {
+  private func findHost(_ field: Bytes, _ scratch: UnsafePointer<RouteScratch>) -> Int {
+    if storage.takesAnyHost { return storage.anyHost }
     let n = RequestHost.nameLength(field)
     if n == 0 || n > RouteScratch.hostLimit { return storage.anyHost }
-    let name = scratch.host
+    let name = scratch.pointee.host
     if n >= 8 {
       var i = 0
       while i < n {
@@ -107,12 +109,12 @@ final class RouteTable: @unchecked Sendable {
   }
 
   @inline(__always)
-  private func lookUp(_ name: Bytes, _ scratch: borrowing RouteScratch) -> Int {
+  private func lookUp(_ name: Bytes, _ scratch: UnsafePointer<RouteScratch>) -> Int {
     let hash = UInt32(truncatingIfNeeded: WordHash.padded(name.base, name.count))
     let mask = storage.hostSlots.count &- 1
     var i = Int(hash) & mask
     while true {
-      scratch.countStep()
+      scratch.pointee.countStep()
       let slot = storage.hostSlots[i]
       if slot.index < 0 { return -1 }
       if slot.hash == hash {
@@ -128,8 +130,8 @@ final class RouteTable: @unchecked Sendable {
   /// The first entry of `host` that holds, or -1.
   @inline(__always)
   private func findEntry(
-    _ host: RouteStorage.Host, _ path: Bytes, _ request: inout RequestValues, _ headers: borrowing HeaderTable,
-    _ scratch: borrowing RouteScratch
+    _ host: RouteStorage.Host, _ path: Bytes, _ request: inout RequestValues, _ headers: UnsafePointer<HeaderTable>,
+    _ scratch: UnsafePointer<RouteScratch>
   ) throws(PatternMatchError) -> Int {
     var node = Int(host.root)
     var isWhole = false
@@ -169,12 +171,12 @@ final class RouteTable: @unchecked Sendable {
 
   /// The child of `parent` for a path element, or -1.
   @inline(__always)
-  private func lookUp(_ parent: Int, _ element: Bytes, _ hash: UInt64, _ scratch: borrowing RouteScratch) -> Int {
+  private func lookUp(_ parent: Int, _ element: Bytes, _ hash: UInt64, _ scratch: UnsafePointer<RouteScratch>) -> Int {
     let hash = UInt32(truncatingIfNeeded: hash)
     let mask = storage.nodeSlots.count &- 1
     var i = Int(hash) & mask
     while true {
-      scratch.countStep()
+      scratch.pointee.countStep()
       let slot = storage.nodeSlots[i]
       if slot.index < 0 { return -1 }
       if slot.hash == hash {
@@ -191,27 +193,31 @@ final class RouteTable: @unchecked Sendable {
 
   @inline(__always)
   private func first(
-    _ start: Int32, _ end: Int32, _ request: inout RequestValues, _ headers: borrowing HeaderTable,
-    _ scratch: borrowing RouteScratch
+    _ start: Int32, _ end: Int32, _ request: inout RequestValues, _ headers: UnsafePointer<HeaderTable>,
+    _ scratch: UnsafePointer<RouteScratch>
   ) throws(PatternMatchError) -> Int {
     var e = Int(start)
     while e < Int(end) {
-      if try storage.holds(storage.entries[e], &request, headers, scratch) { return e }
+      if storage.entries[e].isUnconditional {
+        scratch.pointee.countStep()
+        return e
+      }
+      if try storage.holds(storage.entries[e], &request, headers.pointee, scratch.pointee) { return e }
       e &+= 1
     }
     return -1
   }
 
   private func firstRegex(
-    _ host: RouteStorage.Host, _ path: Bytes, _ request: inout RequestValues, _ headers: borrowing HeaderTable,
-    _ scratch: borrowing RouteScratch
+    _ host: RouteStorage.Host, _ path: Bytes, _ request: inout RequestValues, _ headers: UnsafePointer<HeaderTable>,
+    _ scratch: UnsafePointer<RouteScratch>
   ) throws(PatternMatchError) -> Int {
     var e = Int(host.regexStart)
     while e < Int(host.regexEnd) {
       let entry = storage.entries[e]
       // The cheaper question first; both have to be answered with yes.
-      if let pattern = entry.pattern, try storage.holds(entry, &request, headers, scratch),
-        try RouteStorage.matches(pattern, path, scratch)
+      if let pattern = entry.pattern, try storage.holds(entry, &request, headers.pointee, scratch.pointee),
+        try RouteStorage.matches(pattern, path, scratch.pointee)
       {
         return e
       }

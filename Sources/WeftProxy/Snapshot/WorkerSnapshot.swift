@@ -79,6 +79,8 @@ final class WorkerSnapshot {
   let snapshot: Snapshot
   let rules: RuleRef
   let ruleCount: Int
+  /// The route table of each listener.
+  let tables: UnsafeMutablePointer<Unmanaged<RouteTable>>
   /// Filled in by the worker when it takes the snapshot over.
   let services: UnsafeMutablePointer<ServiceRef?>
   let serviceCount: Int
@@ -100,6 +102,10 @@ final class WorkerSnapshot {
     self.rules = rules
     self.ruleCount = ruleCount
     self.filters = filters
+    tables = .allocate(capacity: max(snapshot.listeners.count, 1))
+    for (i, listener) in snapshot.listeners.enumerated() {
+      (tables + i).initialize(to: Unmanaged.passUnretained(listener.routes))
+    }
     serviceCount = snapshot.services.count
     services = .allocate(capacity: max(serviceCount, 1))
     services.initialize(repeating: nil, count: max(serviceCount, 1))
@@ -108,6 +114,7 @@ final class WorkerSnapshot {
   deinit {
     rules.deinitialize(count: ruleCount)
     rules.deallocate()
+    tables.deallocate()
     services.deallocate()
   }
 }

@@ -18,11 +18,14 @@ extension Worker {
     addForwardedFor(s, c)
     if !isTrusted || s.pointee.request.headers.find(.xForwardedProto) == nil {
       s.pointee.request.headers.remove(.xForwardedProto)
-      s.pointee.request.headers.add(Names.xForwardedProto, s.pointee.isTLS ? Bytes("https") : Bytes("http"))
+      s.pointee.request.headers.add(
+        literal: "x-forwarded-proto", s.pointee.isTLS ? Bytes("https") : Bytes("http"), known: .xForwardedProto)
     }
     if !isTrusted || s.pointee.request.headers.find(.xForwardedHost) == nil {
       s.pointee.request.headers.remove(.xForwardedHost)
-      if let host = s.pointee.request.headers.value(.host) { s.pointee.request.headers.add(Names.xForwardedHost, host) }
+      if let host = s.pointee.request.headers.value(.host) {
+        s.pointee.request.headers.add(literal: "x-forwarded-host", host, known: .xForwardedHost)
+      }
     }
     if settings.forwarding.forwarded { addForwarded(s, c, isTrusted) }
     addRequestID(s)
@@ -33,7 +36,7 @@ extension Worker {
     let mode = settings.forwarding.forwardedFor
     if mode == .off { return }
     if s.pointee.request.headers.find(.xForwardedFor) == nil {
-      s.pointee.request.headers.add(Names.xForwardedFor, c.pointee.peerText)
+      s.pointee.request.headers.add(literal: "x-forwarded-for", c.pointee.peerText, known: .xForwardedFor)
       return
     }
     var w = ByteWriter(scratch, Self.forwardedLimit + 128)
@@ -77,7 +80,7 @@ extension Worker {
     }
     let high = context.random.next()
     cl_write_uuid(scratch, high, context.random.next())
-    s.pointee.request.headers.add(Names.xRequestID, Bytes(BytePointer(scratch), 36))
+    s.pointee.request.headers.add(literal: "x-request-id", Bytes(BytePointer(scratch), 36), known: .xRequestID)
   }
 
   private func addVia(_ s: UnsafeMutablePointer<ExchangeState>, _ name: String) {

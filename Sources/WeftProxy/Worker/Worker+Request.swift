@@ -16,7 +16,7 @@ extension Worker {
       stopTimer(c)
     } else {
       x.pointee.requestDone = false
-      x.pointee.requestTracker = BodyTracker(s.pointee.request.framing)
+      x.pointee.requestTracker.begin(s.pointee.request.framing)
       x.pointee.mustContinue = s.pointee.request.expectsContinue && s.pointee.request.minorVersion == 1
       setTimer(c, settings.requestBodyIdleTimeout)
     }
@@ -70,10 +70,13 @@ extension Worker {
   private func route(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) -> Bool {
     let s = x.pointee.state
     return snapshot._withUnsafeGuaranteedRef { snapshot in
-      let match = snapshot.snapshot.listeners[listener].routes.match(
-        host: s.pointee.request.headers.value(.host) ?? Bytes(), method: s.pointee.request.method,
-        methodText: s.pointee.request.headers.text(s.pointee.request.methodText), path: s.pointee.request.path,
-        query: s.pointee.request.query, headers: s.pointee.request.headers, scratch: routing)
+      let head = s.request
+      let match = snapshot.tables[listener]._withUnsafeGuaranteedRef {
+        $0.match(
+          host: head.pointee.headers.value(.host) ?? Bytes(), method: head.pointee.method,
+          methodText: head.pointee.headers.text(head.pointee.methodText), path: head.pointee.path,
+          query: head.pointee.query, headers: head.fields, scratch: routing)
+      }
       if match.failed { x.pointee.routeFailed = true }
       if match.target < 0 || match.failed { return false }
       let rule = snapshot.rules + match.target

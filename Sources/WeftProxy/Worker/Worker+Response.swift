@@ -148,7 +148,7 @@ extension Worker {
     setTimer(u, service?.pointee.timeouts.idle ?? 0)
     if s.pointee.retryPolicy != nil && wantsRetry(x, u, status) { return }
     x.pointee.stage = .response
-    x.pointee.responseTracker = BodyTracker(s.pointee.response.framing)
+    x.pointee.responseTracker.begin(s.pointee.response.framing)
     s.pointee.phase = .response
     if let call = x.pointee.call {
       if s.pointee.response.framing == .none { return deliverCall(x) }

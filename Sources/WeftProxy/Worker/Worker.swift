@@ -23,12 +23,12 @@ final class Worker {
   let pool = BufferPool(bufferSize: Worker.bufferSize, keep: 512)
   let scratch = MutableBytePointer.allocate(capacity: Worker.scratchSize)
   let bodyScratch = UnsafeMutablePointer<BodyScratch>.allocate(capacity: 1)
-  let routing: RouteScratch
+  let routing = UnsafeMutablePointer<RouteScratch>.allocate(capacity: 1)
   var reserve = DescriptorReserve()
 
-  var clients = Slab<ClientConnection>()
-  var upstreams = Slab<UpstreamConnection>()
-  var exchanges = Slab<ProxyExchange>()
+  let clients = Slab<ClientConnection>()
+  let upstreams = Slab<UpstreamConnection>()
+  let exchanges = Slab<ProxyExchange>()
   var listeners: ContiguousArray<ListenerRef?> = []
 
   /// The present snapshot; nil until the first one has come.
@@ -77,7 +77,7 @@ final class Worker {
     context = start.context
     clock = start.context.clock
     reactor = try Reactor(batch: 512)
-    routing = try RouteScratch()
+    routing.initialize(to: try RouteScratch())
     wheel = .allocate(capacity: 1)
     bodyScratch.initialize(to: BodyScratch())
     context.owner = Unmanaged.passUnretained(self)
@@ -89,6 +89,8 @@ final class Worker {
   deinit {
     wheel.deinitialize(count: 1)
     wheel.deallocate()
+    routing.deinitialize(count: 1)
+    routing.deallocate()
     scratch.deallocate()
     bodyScratch.deinitialize(count: 1)
     bodyScratch.deallocate()

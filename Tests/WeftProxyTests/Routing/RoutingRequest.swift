@@ -47,26 +47,33 @@ struct RoutingRequest: CustomStringConvertible {
 /// A table with the scratch to use it.
 final class RoutingTable {
   let table: RouteTable
-  private let scratch: RouteScratch
+  private let scratch = UnsafeMutablePointer<RouteScratch>.allocate(capacity: 1)
 
   init(_ specs: [RouteMatchSpec], listeners: [String] = []) throws {
     table = try RouteTable(specs, listenerHostnames: listeners)
-    scratch = try RouteScratch()
+    scratch.initialize(to: try RouteScratch())
+  }
+
+  deinit {
+    scratch.deinitialize(count: 1)
+    scratch.deallocate()
   }
 
   func match(_ request: RoutingRequest) -> RouteMatch {
     request.withParts { texts, headers in
-      table.match(
-        host: texts[0], method: Method(texts[1]), methodText: texts[1], path: texts[2], query: texts[3],
-        headers: headers, scratch: scratch)
+      withUnsafePointer(to: headers) { headers in
+        table.match(
+          host: texts[0], method: Method(texts[1]), methodText: texts[1], path: texts[2], query: texts[3],
+          headers: headers, scratch: scratch)
+      }
     }
   }
 
   /// Table slots and entries that finding `request` looks at.
   func steps(_ request: RoutingRequest) -> Int {
-    let before = scratch.steps.pointee
+    let before = scratch.pointee.steps.pointee
     _ = match(request)
-    return scratch.steps.pointee - before
+    return scratch.pointee.steps.pointee - before
   }
 }
 
