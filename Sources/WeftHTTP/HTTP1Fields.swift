@@ -73,7 +73,7 @@ extension HTTP1Parser {
       if known.steersTheParser {
         let value = Bytes(p + valueStart, valueEnd &- valueStart)
         let fault = read(
-          known, value, readable: n &- valueStart, m.headers.count, m.minorVersion, &found, &flags,
+          known, value, readable: n &- valueStart, m.headers.count, m.version, &found, &flags,
           isRequest: isRequest)
         if let fault {
           return .malformed(fault)
@@ -106,7 +106,7 @@ extension HTTP1Parser {
   /// - Parameter readable: how many bytes may be read where the value begins.
   @inline(__always)
   private static func read(
-    _ known: KnownHeader, _ value: Bytes, readable: Int, _ row: Int, _ minorVersion: UInt8,
+    _ known: KnownHeader, _ value: Bytes, readable: Int, _ row: Int, _ version: HTTPVersion,
     _ found: inout FieldFindings, _ flags: inout HeaderField.Flags, isRequest: Bool
   ) -> HTTPParseError? {
     switch known {
@@ -117,7 +117,7 @@ extension HTTP1Parser {
       found.marks.insert(.host)
       found.hostRow = row
     case .contentLength: return contentLength(value, &found)
-    case .transferEncoding: return transferEncoding(value, minorVersion, &found)
+    case .transferEncoding: return transferEncoding(value, version, &found)
     case .connection:
       flags.insert(.removed)
       found.marks.formUnion(ConnectionOptions.read(value))
@@ -156,9 +156,9 @@ extension HTTP1Parser {
   /// Only `chunked` and only once (RFC 9112 6.1 and 7). Empty list elements and parameters are allowed nowhere: they are
   /// what some parsers overlook.
   private static func transferEncoding(
-    _ value: Bytes, _ minorVersion: UInt8, _ found: inout FieldFindings
+    _ value: Bytes, _ version: HTTPVersion, _ found: inout FieldFindings
   ) -> HTTPParseError? {
-    if minorVersion == 0 { return .transferEncodingInHTTP10 }
+    if version == .http10 { return .transferEncodingInHTTP10 }
     if !found.marks.contains(.chunked) && value.equalsIgnoringCase(Bytes("chunked")) {
       found.marks.insert(.chunked)
       return nil

@@ -112,8 +112,8 @@ public enum HTTP1Parser {
     // Version.
     if n &- i < 11 || p[i] != 0x20 { return requestLineFault(p, received, &m, limits) }
     switch ByteScan.load(p + (i &+ 1)) {
-    case http11: m.minorVersion = 1
-    case http10: m.minorVersion = 0
+    case http11: m.version = .http11
+    case http10: m.version = .http10
     default: return requestLineFault(p, received, &m, limits)
     }
     let lineEnd = i &+ 11
@@ -124,7 +124,7 @@ public enum HTTP1Parser {
     m.target = TextReference(start: start, count: i &- start)
     m.originalTarget = m.target
     m.pathLength = pathEnd &- start
-    m.startLineLength = m.minorVersion == 1 ? lineEnd : 0
+    m.startLineLength = m.version == .http11 ? lineEnd : 0
     var authority = TextReference()
     if p[start] != 0x2f || m.method == .connect {
       if let fault = RequestTarget.resolve(&m, authority: &authority) {
@@ -147,7 +147,7 @@ public enum HTTP1Parser {
   ) -> HTTPParseError? {
     let marks = found.marks
     if !marks.contains(.host) {
-      if m.minorVersion == 1 { return .hostMissing }
+      if m.version == .http11 { return .hostMissing }
       if !addHost(&m, authority) { return .tooManyFields }
     } else if authority.count > 0 {
       replaceHost(&m, at: found.hostRow, authority)
@@ -160,13 +160,13 @@ public enum HTTP1Parser {
     } else {
       m.framing = .none
     }
-    m.keepAlive = !marks.contains(.close) && (m.minorVersion == 1 || marks.contains(.keepAlive))
+    m.keepAlive = !marks.contains(.close) && (m.version == .http11 || marks.contains(.keepAlive))
     m.upgrade = false
     m.upgradeProtocol = TextReference()
     if marks.rawValue & FieldFindings.Marks.unusual.rawValue != 0 {
-      m.expectsContinue = marks.contains(.expectsContinue) && m.minorVersion == 1
+      m.expectsContinue = marks.contains(.expectsContinue) && m.version == .http11
       m.acceptsTrailers = marks.contains(.acceptsTrailers)
-      if m.minorVersion == 1 { ConnectionOptions.upgrade(&m, found) }
+      if m.version == .http11 { ConnectionOptions.upgrade(&m, found) }
       if marks.contains(.namesFields) { ConnectionOptions.removeNamed(&m) }
     } else {
       m.expectsContinue = false
@@ -200,8 +200,8 @@ public enum HTTP1Parser {
     m.headers.reset(wire: p)
     if n < 14 { return statusLineFault(p, n, received: received, &m) }
     switch ByteScan.load(p) {
-    case http11: m.minorVersion = 1
-    case http10: m.minorVersion = 0
+    case http11: m.version = .http11
+    case http10: m.version = .http10
     default: return statusLineFault(p, n, received: received, &m)
     }
     let a = p[9] &- 0x30
@@ -220,7 +220,7 @@ public enum HTTP1Parser {
     }
     if n &- i < 2 || p[i] != 0x0d || p[i &+ 1] != 0x0a { return statusLineFault(p, n, received: received, &m) }
     let lineEnd = i &+ 2
-    m.startLineLength = m.minorVersion == 1 && i > 12 ? lineEnd : 0
+    m.startLineLength = m.version == .http11 && i > 12 ? lineEnd : 0
 
     var found = FieldFindings()
     let end = fields(p, n, from: lineEnd, received: received, &m, limits, &found, isRequest: false)
@@ -235,7 +235,7 @@ public enum HTTP1Parser {
   ) -> HTTPParseError? {
     let marks = found.marks
     if marks.contains(.chunked) && marks.contains(.contentLength) { return .contentLengthWithTransferEncoding }
-    m.keepAlive = !marks.contains(.close) && (m.minorVersion == 1 || marks.contains(.keepAlive))
+    m.keepAlive = !marks.contains(.close) && (m.version == .http11 || marks.contains(.keepAlive))
     m.upgrade = false
     m.upgradeProtocol = TextReference()
     if m.status < 200 || m.status == 204 || (method == .connect && m.status < 300) {

@@ -62,6 +62,7 @@ public struct HeaderTable: ~Copyable {
 
   /// Copies the first `length` received bytes into memory of the table's own, so that the buffer may be reused.
   public mutating func keepWire(length: Int) {
+    if length == 0 { return }
     if let kept, BytePointer(kept) == wireBase { return }
     dropKept()
     let copy = MutableBytePointer.allocate(capacity: max(length, 1))

@@ -6,8 +6,23 @@ public enum BodyFraming: Equatable, Sendable {
   case none
   case length(UInt64)
   case chunked
-  /// A response that ends with its connection.
+  /// Ends when its sender says so: a response that ends with its connection, or in HTTP/2 a body that ends with its
+  /// stream.
   case untilClose
+}
+
+/// The version of HTTP in which a message was received.
+@frozen
+public enum HTTPVersion: UInt8, Sendable {
+  case http10, http11, http2
+
+  public var name: Bytes {
+    switch self {
+    case .http10: Bytes("HTTP/1.0")
+    case .http11: Bytes("HTTP/1.1")
+    case .http2: Bytes("HTTP/2")
+    }
+  }
 }
 
 /// The request methods that matter to a proxy.
@@ -46,8 +61,7 @@ public struct MessageHead: ~Copyable {
   public var reason = TextReference()
 
   // Both.
-  /// 0 or 1, for HTTP/1.0 and HTTP/1.1.
-  public var minorVersion: UInt8 = 1
+  public var version = HTTPVersion.http11
   public var framing = BodyFraming.none
   /// The sender keeps the connection open (RFC 9112 9.3).
   public var keepAlive = true
@@ -122,7 +136,7 @@ public struct MessageHead: ~Copyable {
     acceptsTrailers = false
     status = 0
     reason = TextReference()
-    minorVersion = 1
+    version = .http11
     framing = .none
     keepAlive = true
     upgrade = false

@@ -14,7 +14,7 @@ extension LuaAccessors {
       return wl_text(writer.bytes)
     }
     switch Int(which) {
-    case WL_INFO_PROTOCOL: return wl_text(Bytes(x.request.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"))
+    case WL_INFO_PROTOCOL: return wl_text(x.request.version.name)
     case WL_INFO_ROUTE: return wl_text(x.routeName)
     case WL_INFO_SERVICE: return wl_text(x.serviceName)
     case WL_INFO_LOCAL_ADDRESS: return text(x.localAddress)

@@ -56,7 +56,7 @@ struct ParsedHead: Equatable {
     originalTarget = latin1(m.headers.text(m.originalTarget))
     status = m.status
     reason = latin1(m.headers.text(m.reason))
-    minorVersion = m.minorVersion
+    minorVersion = m.version.rawValue
     framing = m.framing
     keepAlive = m.keepAlive
     upgrade = m.upgrade

@@ -181,7 +181,7 @@ extension ValueTemplate {
     case .localAddress: append(exchange.localAddress, &w)
     case .localHost: exchange.localAddress.appendIP(to: &w)
     case .localPort: w.append(decimal: UInt64(exchange.localAddress.port))
-    case .httpVersion: w.append(exchange.request.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1")
+    case .httpVersion: w.append(exchange.request.version.name)
     case .method: w.append(exchange.request.headers.text(exchange.request.methodText))
     case .path: w.append(exchange.request.headers.text(exchange.request.target))
     case .authority: w.append(exchange.request.headers.value(.host) ?? Bytes())

@@ -14,8 +14,6 @@ public struct HTTP2HeadBuilder {
   private var length: UInt64 = 0
   private var cookies = 0
   private var fault: HTTP2HeadError?
-  /// `:scheme` of a request is `https`.
-  public private(set) var isHTTPS = false
   /// `:protocol` of an extended CONNECT (RFC 8441).
   public private(set) var connectProtocol = TextReference()
 
@@ -25,6 +23,7 @@ public struct HTTP2HeadBuilder {
   public mutating func begin(_ m: inout MessageHead) {
     self = HTTP2HeadBuilder()
     m.reset()
+    m.version = .http2
   }
 
   // MARK: Fields
@@ -37,7 +36,7 @@ public struct HTTP2HeadBuilder {
     switch known {
     case .other: break
     case .host:
-      if hostRow >= 0 || !HostSyntax.isHostField(value) { return refuse(.authorityInvalid) }
+      if hostRow >= 0 || !HostSyntax.isHostField(value, readable: value.count) { return refuse(.authorityInvalid) }
       hostRow = m.headers.count
     case .contentLength: if !takeLength(value) { return }
     case .cookie: cookies &+= 1
@@ -64,11 +63,10 @@ public struct HTTP2HeadBuilder {
       if !m.setTarget(value) { return refuse(.headTooLarge) }
       m.originalTarget = m.target
     case 10 where name == Bytes(":authority"):
-      if !HostSyntax.isHostField(value) { return refuse(.authorityInvalid) }
+      if !HostSyntax.isHostField(value, readable: value.count) { return refuse(.authorityInvalid) }
       guard let stored = m.headers.store(value) else { return refuse(.headTooLarge) }
       authority = stored
       hasAuthority = true
-    case 7 where name == Bytes(":scheme"): isHTTPS = value.equalsIgnoringCase(Bytes("https"))
     case 9 where name == Bytes(":protocol"):
       guard HeaderTable.isFieldName(value), let stored = m.headers.store(value) else { return refuse(.connectionField) }
       connectProtocol = stored

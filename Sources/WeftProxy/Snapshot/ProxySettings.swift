@@ -20,9 +20,11 @@ struct ProxySettings: Sendable {
   var tunnelIdleTimeout: UInt32 = 3_600_000
   var drainTimeout: UInt32 = 30_000
 
+  var http2 = HTTP2Settings()
   var forwarding = ForwardingSettings()
   /// `Server` of responses that the proxy makes; empty: none.
-  var serverHeader = "weft"
+  var serverHeader = "weft" { didSet { serverBytes = OwnedBytes(serverHeader) } }
+  private(set) var serverBytes = OwnedBytes("weft")
 }
 
 /// What the proxy says about the client to the upstream, and what it believes.
@@ -61,6 +63,7 @@ extension ProxySettings {
     tunnelIdleTimeout = resource.timeouts.tunnelIdle.timer
     drainTimeout = resource.timeouts.drain.timer
     serverHeader = resource.forwarding.serverHeader
+    serverBytes = OwnedBytes(serverHeader)
     forwarding = ForwardingSettings(resource.forwarding)
   }
 }

@@ -31,10 +31,13 @@ struct ClientConnection: ~Copyable {
     case lingering
     /// Opaque bytes both ways, after an upgrade.
     case tunnel
+    /// An HTTP/2 connection: its streams are clients of their own.
+    case http2
   }
 
   let slot: Int
   var generation: UInt32 = 0
+  /// -1: a stream has none.
   var fd: Int32 = -1
   var phase = Phase.closed
   /// There may be bytes to receive: set by an edge, cleared by a short read.
@@ -52,6 +55,7 @@ struct ClientConnection: ~Copyable {
   var exchange: ExchangeRef?
   var timer = TimerNode()
   var listener: ListenerRef?
+  var stream = ClientStream()
   var peer = SocketAddress()
   var local = SocketAddress()
   /// The peer's address as text, for X-Forwarded-For; made once a connection.
@@ -64,6 +68,9 @@ struct ClientConnection: ~Copyable {
   }
 
   deinit { text.deallocate() }
+
+  /// A stream of an HTTP/2 connection, and no connection itself.
+  @inline(__always) var isStream: Bool { stream.id != 0 }
 
   @inline(__always) var peerText: Bytes { Bytes(BytePointer(text), textLength) }
 

@@ -87,7 +87,11 @@ extension Worker {
     var w = ByteWriter(scratch, Self.forwardedLimit + 256)
     if s.pointee.request.headers.joined(Names.via, into: &w) > 0 { w.append(", ") }
     if w.overflow { w = ByteWriter(scratch, Self.forwardedLimit + 256) }
-    w.append(s.pointee.request.minorVersion == 0 ? "1.0 " : "1.1 ")
+    switch s.pointee.request.version {
+    case .http10: w.append("1.0 ")
+    case .http11: w.append("1.1 ")
+    case .http2: w.append("2.0 ")
+    }
     w.append(name)
     s.pointee.request.headers.remove(.via)
     s.pointee.request.headers.add(Names.via, w.bytes)

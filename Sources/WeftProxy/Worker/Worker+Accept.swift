@@ -41,7 +41,7 @@ extension Worker {
   }
 
   private func adopt(_ fd: Int32, _ peer: SocketAddress, _ l: ListenerRef) {
-    if clients.live >= maxClients {
+    if clients.live &- streamsActive >= maxClients {
       l.pointee.metrics.limited.add()
       close(fd)
       return

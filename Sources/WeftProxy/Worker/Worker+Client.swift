@@ -23,6 +23,7 @@ extension Worker {
     case .exchange: if let x = c.pointee.exchange { pumpRequest(x) }
     case .lingering: discardInput(c)
     case .tunnel: if let u = c.pointee.exchange?.pointee.upstream { pumpTunnel(u) }
+    case .http2: readHTTP2(c)
     case .draining, .closed: break
     }
   }
@@ -34,6 +35,7 @@ extension Worker {
   /// Receives into the free part of the connection's buffer, which must be attached and have space.
   @inline(__always)
   func fill(_ c: ClientRef) -> Fill {
+    if c.pointee.isStream { return fillFromStream(c) }
     let space = c.pointee.input.space
     let result = Socket.receive(c.pointee.fd, c.pointee.input.writePointer, space)
     if result.raw > 0 {
@@ -108,6 +110,10 @@ extension Worker {
       }
       return false
     case .malformed(let error):
+      if startsHTTP2(c) {
+        startHTTP2(c)
+        return true
+      }
       c.pointee.phase = .exchange
       refuse(x, c, error)
       return true
@@ -123,6 +129,7 @@ extension Worker {
 
   /// The response is complete: goes on with the client's next request, or closes.
   func finishClient(_ c: ClientRef) {
+    if c.pointee.isStream { return finishStream(c) }
     if !c.pointee.output.isEmpty {
       c.pointee.phase = .draining
       setTimer(c, settings.writeIdleTimeout)
@@ -159,6 +166,10 @@ extension Worker {
   @inline(__always)
   func sendToClient(_ c: ClientRef, _ p: BytePointer, _ count: Int) -> Bool {
     if count == 0 { return true }
+    if c.pointee.isStream {
+      sendToStream(c, p, count)
+      return true
+    }
     var sent = 0
     if c.pointee.output.isEmpty {
       let result = Socket.send(c.pointee.fd, p, count)
@@ -199,6 +210,10 @@ extension Worker {
       if x.pointee.requestDone { stopTimer(c) } else { setTimer(c, settings.requestBodyIdleTimeout) }
       clientDrained(x)
       return true
+    case .http2:
+      stopTimer(c)
+      markDirty(c)
+      return true
     default: return true
     }
   }
@@ -217,7 +232,9 @@ extension Worker {
     switch c.pointee.phase {
     case .closed: break
     case .idle: closeClient(c)
+    case .http2: http2TimedOut(c)
     case .head:
+      if c.pointee.isStream { return http2TimedOut(c) }
       guard let x = exchange(for: c) else { return }
       c.pointee.phase = .exchange
       let s = x.pointee.state
@@ -288,7 +305,9 @@ extension Worker {
   }
 
   func closeClient(_ c: ClientRef) {
+    if c.pointee.isStream { return closeStream(c) }
     if c.pointee.phase == .closed { return }
+    if c.pointee.stream.session != nil { dropSession(c) }
     if let x = c.pointee.exchange {
       if x.pointee.stage != .done && c.pointee.phase != .idle && c.pointee.phase != .head { endExchange(x) }
       releaseExchange(x)

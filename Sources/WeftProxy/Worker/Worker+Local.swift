@@ -71,7 +71,7 @@ extension Worker {
   /// Where the end of the connection is the end of the body, an orderly close would pass a part off as the whole: the
   /// close that follows becomes a reset (RFC 9112 section 8).
   func resetIfUnframed(_ x: ExchangeRef, _ c: ClientRef) {
-    if !x.pointee.responseHeadSent || x.pointee.responseIsComplete { return }
+    if !x.pointee.responseHeadSent || x.pointee.responseIsComplete || c.pointee.isStream { return }
     let isUnframed =
       x.pointee.responseMode == .raw
       ? x.pointee.responseTracker.isUntilClose : x.pointee.responseMode == .decoded && !x.pointee.responseChunked
@@ -81,15 +81,19 @@ extension Worker {
   /// Refuses what could not be parsed. Nothing of it goes upstream, and the connection closes: where the next request
   /// would begin is unknown.
   func refuse(_ x: ExchangeRef, _ c: ClientRef, _ error: HTTPParseError) {
+    refuse(x, c, status: error.status, message: error.message, code: error.code)
+  }
+
+  func refuse(_ x: ExchangeRef, _ c: ClientRef, status: Int, message: StaticString, code: StaticString) {
     let s = x.pointee.state
     startRecord(x, c)
     // What was parsed before the error is no basis for a log line.
     s.pointee.request.reset()
     x.pointee.requestDone = true
     c.pointee.closeAfter = true
-    context.metrics.counter(families.refused, [s.pointee.listenerName.string, String(describing: error.code)]).add()
+    context.metrics.counter(families.refused, [s.pointee.listenerName.string, String(describing: code)]).add()
     s.pointee.responseFlags.insert(.downstreamProtocolError)
-    x.pointee.handle.respond(error.status, body: Bytes(error.message), details: error.code)
+    x.pointee.handle.respond(status, body: Bytes(message), details: code)
     _ = s.pointee.localBody.append(Bytes("\n"), limit: 4096)
     respondLocally(x, from: -1)
   }
@@ -107,6 +111,7 @@ extension Worker {
     let body = s.pointee.localBody.bytes
     if !x.pointee.requestDone { drainLocal(x, c) }
     if status != 204 && status != 304 { setContentLength(&s.pointee.response, body.count) }
+    if c.pointee.isStream { return sendStreamLocal(x, c) }
     x.pointee.responseHeadSent = true
     x.pointee.stage = .responding
     var w = ByteWriter(scratch, Self.scratchSize)
@@ -137,6 +142,7 @@ extension Worker {
 
   /// The rest of the request's body is not wanted: taken off if it is here already, otherwise the connection closes.
   private func drainLocal(_ x: ExchangeRef, _ c: ClientRef) {
+    if c.pointee.isStream { return }
     if x.pointee.requestMode != .decoded && x.pointee.requestMode != .buffered && !x.pointee.mustContinue
       && !c.pointee.input.isEmpty
     {

@@ -17,7 +17,7 @@ extension Worker {
     } else {
       x.pointee.requestDone = false
       x.pointee.requestTracker.begin(s.pointee.request.framing)
-      x.pointee.mustContinue = s.pointee.request.expectsContinue && s.pointee.request.minorVersion == 1
+      x.pointee.mustContinue = s.pointee.request.expectsContinue && s.pointee.request.version != .http10
       setTimer(c, settings.requestBodyIdleTimeout)
     }
     if s.pointee.request.method == .connect { return fail(x, .methodNotAllowed) }
@@ -159,7 +159,6 @@ extension Worker {
     x.pointee.stage = .bufferingRequest
     x.pointee.requestMode = .buffered
     x.pointee.requestDecoder = BodyDecoder(s.pointee.request.framing)
-    s.pointee.requestTrailers.reset()
     s.pointee.request.headers.remove(.expect)
     if case .length(let n) = s.pointee.request.framing, n > UInt64(s.pointee.requestBufferLimit) {
       return fail(x, .requestBodyTooLarge)
@@ -171,6 +170,10 @@ extension Worker {
   private func sendContinue(_ x: ExchangeRef) -> Bool {
     x.pointee.mustContinue = false
     guard let c = x.pointee.client, c.pointee.input.isEmpty else { return true }
+    if c.pointee.isStream {
+      sendStreamContinue(c)
+      return true
+    }
     let line = Bytes("HTTP/1.1 100 Continue\r\n\r\n")
     return sendToClient(c, line.base, line.count)
   }
@@ -215,13 +218,13 @@ extension Worker {
     let chunked = s.pointee.request.framing == .chunked
     let trailersWatched =
       chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesRequestTrailers } ?? false)
-    if s.pointee.requestBodyFilters == 0 && !trailersWatched {
+    // What an HTTP/2 stream ends has no framing that could be passed on as it stands.
+    if s.pointee.requestBodyFilters == 0 && !trailersWatched && s.pointee.request.framing != .untilClose {
       x.pointee.requestMode = .raw
       return
     }
     x.pointee.requestMode = .decoded
     x.pointee.requestDecoder = BodyDecoder(s.pointee.request.framing)
-    s.pointee.requestTrailers.reset()
     // A filter may change the body's length, so that only chunks can carry it.
     x.pointee.requestChunked = true
     s.pointee.request.headers.remove(.contentLength)

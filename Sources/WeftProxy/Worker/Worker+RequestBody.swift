@@ -34,9 +34,20 @@ extension Worker {
       switch fill(c) {
       case .bytes: setTimer(c, settings.requestBodyIdleTimeout)
       case .wouldBlock: return
-      case .closed: return clientGone(c)
+      case .closed:
+        if !c.pointee.isStream { return clientGone(c) }
+        requestBodyEnded(x, c)
       }
     }
+  }
+
+  /// The stream that the body came on has ended.
+  private func requestBodyEnded(_ x: ExchangeRef, _ c: ClientRef) {
+    let isWhole =
+      x.pointee.requestMode == .raw ? x.pointee.requestTracker.close() : x.pointee.requestDecoder.close()
+    if !isWhole || c.pointee.stream.trailersRefused { return fail(x, .malformedBody) }
+    requestComplete(x, c)
+    if x.pointee.requestMode != .raw { requestChunk(x, Bytes(), isLast: true, from: 0) }
   }
 
   /// Passes received bytes on as they stand.

@@ -125,10 +125,15 @@ extension Worker {
 
   /// Passes a 1xx response on to a client that can understand it.
   private func passInterim(_ x: ExchangeRef, _ u: UpstreamRef, _ length: Int) -> Bool {
-    guard let c = x.pointee.client, x.pointee.state.pointee.request.minorVersion == 1 else { return true }
+    guard let c = x.pointee.client, x.pointee.state.pointee.request.version != .http10 else { return true }
     if x.pointee.state.pointee.response.status == 100 {
       if !x.pointee.mustContinue { return true }
       x.pointee.mustContinue = false
+    }
+    if c.pointee.isStream {
+      let s = x.pointee.state
+      sendStreamInterim(c, s.pointee.response)
+      return true
     }
     var w = ByteWriter(scratch, Self.scratchSize)
     HTTP1Writer.responseHead(x.pointee.state.pointee.response, into: &w)
@@ -271,6 +276,7 @@ extension Worker {
     if x.pointee.responseMode != .buffered { settleResponseBody(x, c) }
     x.pointee.stage = .responding
     x.pointee.responseHeadSent = true
+    if c.pointee.isStream { return sendStreamResponse(x, c) }
     var w = ByteWriter(scratch, Self.scratchSize)
     HTTP1Writer.responseHead(s.pointee.response, into: &w)
     endHead(x, c, &w)
@@ -309,7 +315,19 @@ extension Worker {
       x.pointee.responseMode = .none
       return
     }
-    let isOldClient = s.pointee.request.minorVersion == 0
+    if c.pointee.isStream {
+      // The stream itself frames the body: all that may pass as it stands is content and nothing else.
+      if case .length = framing, s.pointee.responseBodyFilters == 0 {
+        x.pointee.responseMode = .raw
+        return
+      }
+      x.pointee.responseMode = .decoded
+      x.pointee.responseDecoder = BodyDecoder(framing)
+      x.pointee.responseChunked = false
+      if s.pointee.responseBodyFilters != 0 { s.pointee.response.headers.remove(.contentLength) }
+      return
+    }
+    let isOldClient = s.pointee.request.version == .http10
     let trailersWatched =
       framing == .chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesResponseTrailers } ?? false)
     if s.pointee.responseBodyFilters == 0 && !trailersWatched && !(isOldClient && framing == .chunked) {
@@ -337,7 +355,7 @@ extension Worker {
   func endHead(_ x: ExchangeRef, _ c: ClientRef, _ w: inout ByteWriter) {
     if c.pointee.closeAfter {
       w.append("connection: close\r\n\r\n")
-    } else if x.pointee.state.pointee.request.minorVersion == 0 {
+    } else if x.pointee.state.pointee.request.version == .http10 {
       w.append("connection: keep-alive\r\n\r\n")
     } else {
       w.append("\r\n")
@@ -363,6 +381,7 @@ extension Worker {
   /// The response has overtaken the request's body: if the rest is here already it is taken off, so that the connection
   /// can be used again; otherwise the connection closes.
   private func drainRequest(_ x: ExchangeRef, _ c: ClientRef) {
+    if c.pointee.isStream { return }
     if x.pointee.requestMode == .raw && !c.pointee.input.isEmpty && x.pointee.upstream?.pointee.output.isEmpty ?? true {
       let n = x.pointee.requestTracker.consume(c.pointee.input.readPointer, c.pointee.input.count)
       if n >= 0 && x.pointee.requestTracker.isDone {

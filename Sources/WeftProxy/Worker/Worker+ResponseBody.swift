@@ -124,6 +124,7 @@ extension Worker {
     }
     // The head is long gone: an answer of a filter's own has no place any more, and the body ends as it is.
     guard let c = x.pointee.client else { return }
+    if c.pointee.isStream { return endStreamBody(x, c, hasTrailers: s.pointee.responseTrailers.count > 0) }
     if x.pointee.responseChunked {
       var w = ByteWriter(scratch, Self.scratchSize)
       HTTP1Writer.lastChunk(trailers: s.pointee.responseTrailers, into: &w)

@@ -135,7 +135,7 @@ extension Worker {
     l.pointee.connections += 1  // held while its connections go, for the last one frees it
     for i in 0..<clients.capacity {
       let c = clients[i]
-      if c.pointee.phase == .closed || c.pointee.listener != l { continue }
+      if c.pointee.phase == .closed || c.pointee.listener != l || c.pointee.isStream { continue }
       if c.pointee.phase == .exchange, let x = c.pointee.exchange { resetIfUnframed(x, c) }
       closeClient(c)
     }
@@ -170,6 +170,7 @@ extension Worker {
     for i in 0..<clients.capacity {
       let c = clients[i]
       if c.pointee.phase == .idle && isMeant(c) { letGo(c) }
+      if c.pointee.phase == .http2 && isMeant(c) { leaveHTTP2(c) }
     }
   }
 
@@ -185,6 +186,7 @@ extension Worker {
       switch c.pointee.phase {
       case .idle: letGo(c)
       case .head, .exchange: c.pointee.closeAfter = true
+      case .http2: leaveHTTP2(c)
       default: break
       }
     }

@@ -38,6 +38,14 @@ final class Worker {
   var maxClients = 65_536
   var services: [String: ServiceRef] = [:]
 
+  /// HTTP/2 connections that have something to send, and streams to which something has happened.
+  var dirty: ContiguousArray<Token> = []
+  var dirtySpare: ContiguousArray<Token> = []
+  var noticed: ContiguousArray<Token> = []
+  var fieldList = HTTP2FieldList()
+  /// Streams under way, which have slots among `clients`.
+  var streamsActive = 0
+
   /// Exchanges and connections to go on with after the present batch of events.
   var deferred: ContiguousArray<Deferred> = []
   var deferredSpare: ContiguousArray<Deferred> = []
@@ -66,6 +74,7 @@ final class Worker {
     case pumpRequest(ExchangeReference)
     case pumpTunnel(Token)
     case serveQueues
+    case readHTTP2(Token)
   }
 
   init(_ start: WorkerStart) throws {
@@ -101,7 +110,8 @@ final class Worker {
   /// Runs until told to stop, or until drained.
   func run() {
     while !isStopped {
-      let n = reactor.wait(milliseconds: deferred.isEmpty ? wheel.pointee.timeout(now: clock.pointee.milliseconds) : 0)
+      let n = reactor.wait(
+        milliseconds: deferred.isEmpty && dirty.isEmpty ? wheel.pointee.timeout(now: clock.pointee.milliseconds) : 0)
       updateClock()
       control.beat(clock.pointee.now)
       var i = 0
@@ -114,6 +124,7 @@ final class Worker {
       let now = clock.pointee.milliseconds
       while let node = wheel.pointee.expire(dueBy: now) { fire(node) }
       if !deferred.isEmpty { runDeferred() }
+      if !dirty.isEmpty { flushDirty() }
       if isDraining && clients.live == 0 && callsActive == 0 { isStopped = true }
     }
     shutDown()
@@ -165,6 +176,9 @@ final class Worker {
         let u = upstreams[token.slot]
         if u.pointee.generation == token.generation, u.pointee.phase == .tunnel { pumpTunnel(u) }
       case .serveQueues: serveQueues()
+      case .readHTTP2(let token):
+        let c = clients[token.slot]
+        if c.pointee.generation == token.generation, c.pointee.phase == .http2 { readHTTP2(c) }
       }
     }
     deferredSpare.removeAll(keepingCapacity: true)

@@ -40,7 +40,12 @@ final class WorkerAccessLog {
     if !(target == record.path) { record.rewrittenPath = target }
     record.scheme = s.pointee.isTLS ? Bytes("https") : Bytes("http")
     record.authority = request.pointee.headers.value(.host) ?? Bytes()
-    record.httpVersion = request.pointee.minorVersion == 0 ? .http10 : .http11
+    record.httpVersion =
+      switch request.pointee.version {
+      case .http10: .http10
+      case .http11: .http11
+      case .http2: .http2
+      }
     record.bytesReceived = x.pointee.bytesReceived
     record.bytesSent = x.pointee.bytesSent
     record.status = UInt16(clamping: status)

@@ -1,0 +1,118 @@
+import WeftFilter
+import WeftHTTP
+import WeftIO
+
+/// The HTTP/2 session of a client's connection. What arrives is put where the exchanges find it, and the streams
+/// concerned are noted for the worker, which deals with them once libnghttp2 has returned.
+final class ClientSession: HTTP2Session {
+  private unowned(unsafe) let worker: Worker
+  let connection: ClientRef
+  private var builder = HTTP2HeadBuilder()
+  private var inTrailers = false
+  /// Streams that have a `ClientConnection`, newest first.
+  var first: ClientRef?
+  var streams = 0
+  /// Has frames to send, and stands on the worker's list for it.
+  var isDirty = false
+  /// The client has been told that no further streams are welcome.
+  var isLeaving = false
+  /// Requests so far.
+  var requests: UInt32 = 0
+
+  init(_ worker: Worker, _ connection: ClientRef, _ settings: HTTP2Settings) throws(HTTP2Failure) {
+    self.worker = worker
+    self.connection = connection
+    try super.init(role: .server, settings: settings)
+  }
+
+  @inline(__always)
+  private func client(_ context: UnsafeMutableRawPointer) -> ClientRef {
+    context.assumingMemoryBound(to: ClientConnection.self)
+  }
+
+  override func headBegan(_ stream: Int32, _ context: UnsafeMutableRawPointer?, isFirst: Bool) -> Bool {
+    inTrailers = !isFirst
+    if let context {
+      builder.beginTrailers()
+      // Trailers are of use only as long as their request is under way.
+      return client(context).pointee.exchange != nil
+    }
+    guard let c = worker.openStream(stream, self), let x = worker.exchange(for: c) else { return false }
+    setContext(stream, c)
+    let s = x.pointee.state
+    builder.begin(&s.pointee.request)
+    return true
+  }
+
+  override func field(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ name: Bytes, _ value: Bytes) {
+    guard let x = client(context).pointee.exchange else { return }
+    let s = x.pointee.state
+    if inTrailers {
+      builder.addTrailer(name, value, to: &s.pointee.requestTrailers, limits: worker.settings.limits)
+    } else {
+      builder.addRequest(name, value, to: &s.pointee.request, limits: worker.settings.limits)
+    }
+  }
+
+  override func headEnded(_ stream: Int32, _ context: UnsafeMutableRawPointer, endsStream: Bool) {
+    let c = client(context)
+    if endsStream { c.pointee.sawEOF = true }
+    guard let x = c.pointee.exchange else { return }
+    if inTrailers {
+      if builder.trailerFault != nil { c.pointee.stream.trailersRefused = true }
+      return worker.note(c, .body)
+    }
+    let s = x.pointee.state
+    c.pointee.stream.fault = builder.finishRequest(&s.pointee.request, endsStream: endsStream)
+    s.pointee.request.upgradeProtocol = builder.connectProtocol
+    worker.note(c, .head)
+  }
+
+  override func data(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ bytes: Bytes) {
+    let c = client(context)
+    // A response that is complete already wants no more of the request.
+    if c.pointee.phase == .draining { return consumed(stream, bytes.count) }
+    c.pointee.stream.received.append(bytes, worker.pool)
+    worker.note(c, .body)
+  }
+
+  override func dataEnded(_ stream: Int32, _ context: UnsafeMutableRawPointer) {
+    let c = client(context)
+    c.pointee.sawEOF = true
+    worker.note(c, .body)
+  }
+
+  override func closed(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ error: UInt32) {
+    let c = client(context)
+    c.pointee.stream.isClosed = true
+    worker.note(c, .closed)
+  }
+
+  override func supply(_ stream: Int32, _ context: UnsafeMutableRawPointer, limit: Int) -> Supply {
+    let c = client(context)
+    let waiting = c.pointee.output.count
+    if waiting > limit { return .bytes(limit) }
+    if c.pointee.phase == .draining {
+      worker.note(c, .sent)
+      return .last(waiting, hasTrailers: false)
+    }
+    if c.pointee.stream.trailersWait, let x = c.pointee.exchange {
+      worker.fieldList.reset()
+      let s = x.pointee.state
+      worker.fieldList.append(s.pointee.responseTrailers)
+      if !submitTrailers(stream, worker.fieldList) { return .later }
+      c.pointee.stream.trailersWait = false
+      worker.note(c, .trailersSent)
+      return .last(waiting, hasTrailers: true)
+    }
+    if waiting > 0 { return .bytes(waiting) }
+    c.pointee.stream.isDeferred = true
+    return .later
+  }
+
+  override func take(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ count: Int, into w: inout ByteWriter) {
+    let c = client(context)
+    c.pointee.output.move(count, into: &w, worker.pool)
+    if c.pointee.output.isEmpty && c.pointee.phase == .exchange { worker.note(c, .drained) }
+  }
+}
