@@ -65,6 +65,14 @@ public struct TrafficSettings: Sendable, Hashable {
     public var probes = 4
   }
 
+  /// What the endpoints speak.
+  public enum ApplicationProtocol: String, Sendable, Hashable, CaseIterable {
+    case http1
+    /// HTTP/2 without being asked (prior knowledge), as gRPC needs it.
+    case http2
+  }
+
+  public var `protocol` = ApplicationProtocol.http1
   public var loadBalancer = LoadBalancer.roundRobin
   public var connectionPool = ConnectionPool()
   public var timeouts = Timeouts()
@@ -75,6 +83,7 @@ public struct TrafficSettings: Sendable, Hashable {
   public init() {}
 
   init(_ spec: ObjectReader) {
+    `protocol` = spec.enumeration("protocol", default: `protocol`)
     loadBalancer = spec.enumeration("loadBalancer", default: loadBalancer)
     if let reader = spec.optionalObject("connectionPool") { connectionPool.read(reader) }
     if let reader = spec.optionalObject("timeouts") { timeouts.read(reader) }

@@ -20,7 +20,9 @@ struct ProxySettings: Sendable {
   var tunnelIdleTimeout: UInt32 = 3_600_000
   var drainTimeout: UInt32 = 30_000
 
+  /// What clients may do on an HTTP/2 connection, and what endpoints.
   var http2 = HTTP2Settings()
+  var upstreamHTTP2 = HTTP2Settings()
   var forwarding = ForwardingSettings()
   /// `Server` of responses that the proxy makes; empty: none.
   var serverHeader = "weft" { didSet { serverBytes = OwnedBytes(serverHeader) } }

@@ -35,7 +35,8 @@ enum ServiceCompiler {
       keepAlive: ServiceSpec.KeepAlive(
         idle: Int32(clamping: traffic.tcpKeepalive.time.nanoseconds / 1_000_000_000),
         interval: Int32(clamping: max(1, traffic.tcpKeepalive.interval.nanoseconds / 1_000_000_000)),
-        probes: Int32(clamping: traffic.tcpKeepalive.probes)))
+        probes: Int32(clamping: traffic.tcpKeepalive.probes)),
+      isHTTP2: traffic.protocol == .http2)
   }
 
   /// The ready endpoints of a core Service's port, from its EndpointSlices; of an ExternalName, from its name; without
@@ -58,7 +59,7 @@ enum ServiceCompiler {
     var seen: Set<SocketAddress> = []
     return ServiceSpec(
       name: name(service, port), addresses: addresses.filter { seen.insert($0.address).inserted },
-      loadBalancing: .roundRobin)
+      loadBalancing: .roundRobin, isHTTP2: port.appProtocol == "kubernetes.io/h2c" || port.appProtocol == "grpc")
   }
 
   private static func external(

@@ -25,6 +25,8 @@ struct Endpoint: ~Copyable {
   // Idle connections, most recently used first: an intrusive list.
   private var idle: UpstreamRef?
   private(set) var idleCount = 0
+  /// HTTP/2 connections: an intrusive list by the same links.
+  private(set) var sessions: UpstreamRef?
 
   init(address: SocketAddress, weight: UInt32, number: Int, service: ServiceRef) {
     self.address = address
@@ -64,6 +66,37 @@ struct Endpoint: ~Copyable {
     u.pointee.nextIdle = nil
     u.pointee.previousIdle = nil
     idleCount &-= 1
+  }
+
+  // MARK: HTTP/2
+
+  /// A connection that takes another stream, one that is still being opened included.
+  func sessionWithRoom() -> UpstreamRef? {
+    var at = sessions
+    while let u = at {
+      if let session = u.pointee.stream.session, session._withUnsafeGuaranteedRef({ $0.hasRoom }) { return u }
+      at = u.pointee.nextIdle
+    }
+    return nil
+  }
+
+  mutating func linkSession(_ u: UpstreamRef) {
+    u.pointee.nextIdle = sessions
+    u.pointee.previousIdle = nil
+    sessions?.pointee.previousIdle = u
+    sessions = u
+  }
+
+  /// Takes `u`, which is on the list, off it.
+  mutating func unlinkSession(_ u: UpstreamRef) {
+    if let previous = u.pointee.previousIdle {
+      previous.pointee.nextIdle = u.pointee.nextIdle
+    } else {
+      sessions = u.pointee.nextIdle
+    }
+    u.pointee.nextIdle?.pointee.previousIdle = u.pointee.previousIdle
+    u.pointee.nextIdle = nil
+    u.pointee.previousIdle = nil
   }
 
   /// A connect failed: avoid this endpoint for 1 s, doubling up to 30 s, as long as there is another one.

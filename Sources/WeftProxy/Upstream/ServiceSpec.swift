@@ -21,6 +21,8 @@ final class ServiceSpec: Sendable {
   let limits: Limits
   let timeouts: Timeouts
   let keepAlive: KeepAlive
+  /// Its endpoints speak HTTP/2 without being asked (prior knowledge, RFC 9113 3.3).
+  let isHTTP2: Bool
 
   /// Limits for one proxy; a worker takes its share, at least 1.
   struct Limits: Sendable, Hashable {
@@ -53,7 +55,7 @@ final class ServiceSpec: Sendable {
 
   init(
     name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
-    timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive()
+    timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive(), isHTTP2: Bool = false
   ) {
     self.name = name
     self.addresses = addresses
@@ -61,10 +63,12 @@ final class ServiceSpec: Sendable {
     self.limits = limits
     self.timeouts = timeouts
     self.keepAlive = keepAlive
+    self.isHTTP2 = isHTTP2
   }
 
   func hasSameContent(as other: ServiceSpec) -> Bool {
     name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
       && limits == other.limits && timeouts == other.timeouts && keepAlive == other.keepAlive
+      && isHTTP2 == other.isHTTP2
   }
 }

@@ -39,6 +39,7 @@ struct UpstreamService: ~Copyable {
   private(set) var pendingCount = 0
   @inline(__always) var timeouts: ServiceSpec.Timeouts { spec.timeouts }
   var keepAlive: ServiceSpec.KeepAlive { spec.keepAlive }
+  private(set) var isHTTP2 = false
   @inline(__always) var maxRequestsPerConnection: Int { spec.limits.maxRequestsPerConnection }
 
   /// Takes over a new specification.
@@ -46,6 +47,7 @@ struct UpstreamService: ~Copyable {
   ///   last connection is gone.
   mutating func update(_ new: ServiceSpec, service: ServiceRef, workers: Int) -> [EndpointRef] {
     spec = new
+    isHTTP2 = new.isHTTP2
     maxConnections = max(1, (new.limits.maxConnections + workers - 1) / workers)
     maxPending =
       new.limits.maxPendingRequests == 0 ? 0 : max(1, (new.limits.maxPendingRequests + workers - 1) / workers)

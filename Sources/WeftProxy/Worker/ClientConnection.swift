@@ -86,7 +86,11 @@ struct ClientConnection: ~Copyable {
 
 /// A connection to an endpoint.
 struct UpstreamConnection: ~Copyable {
-  enum Phase: UInt8 { case closed, connecting, idle, active, tunnel }
+  enum Phase: UInt8 {
+    case closed, connecting, idle, active, tunnel
+    /// An HTTP/2 connection: its streams are connections of their own here.
+    case http2
+  }
 
   let slot: Int
   var generation: UInt32 = 0
@@ -106,7 +110,8 @@ struct UpstreamConnection: ~Copyable {
   var exchange: ExchangeRef?
   var timer = TimerNode()
   var endpoint: EndpointRef?
-  // The endpoint's idle list, most recently used first.
+  var stream = UpstreamStream()
+  // The endpoint's idle list, most recently used first; of an HTTP/2 connection, the endpoint's list of those.
   var nextIdle: UpstreamRef?
   var previousIdle: UpstreamRef?
 
@@ -114,6 +119,9 @@ struct UpstreamConnection: ~Copyable {
     self.slot = slot
     input = pool.none
   }
+
+  /// A stream of an HTTP/2 connection, and no connection itself.
+  @inline(__always) var isStream: Bool { stream.isStream }
 
   @inline(__always) var token: Token { Token(kind: Owner.upstream, slot: slot, generation: generation) }
 }

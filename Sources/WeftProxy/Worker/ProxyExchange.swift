@@ -61,6 +61,8 @@ struct ProxyExchange: ~Copyable {
   /// Goes upstream in chunks rather than with a known length.
   var requestChunked = false
   var requestDone = true
+  /// All of the body has been handed to an upstream once, so that a repetition ends with what is kept.
+  var requestSent = false
   /// Bytes of `bufferedRequestBody` sent in this attempt.
   var bufferedSent = 0
   /// A filter holds a decoded piece (`state.heldChunk`) while it has the exchange suspended.

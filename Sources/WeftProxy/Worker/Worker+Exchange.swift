@@ -96,6 +96,7 @@ extension Worker {
     x.pointee.requestMode = .none
     x.pointee.requestChunked = false
     x.pointee.requestDone = true
+    x.pointee.requestSent = false
     x.pointee.bufferedSent = 0
     x.pointee.holdsChunk = false
     x.pointee.mustContinue = false

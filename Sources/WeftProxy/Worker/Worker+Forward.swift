@@ -21,6 +21,7 @@ extension Worker {
     guard
       let e = endpoint ?? service.pointee.pick(tried: x.pointee.triedEndpoints, now: now, random: &context.random)
     else { return fail(x, .noHealthyUpstream) }
+    if service.pointee.isHTTP2 { return forwardHTTP2(x, service, e) }
     if let u = e.pointee.takeIdle() {
       bind(x, u, e)
       u.pointee.phase = .active
@@ -39,7 +40,7 @@ extension Worker {
   }
 
   @inline(__always)
-  private func bind(_ x: ExchangeRef, _ u: UpstreamRef, _ e: EndpointRef) {
+  func bind(_ x: ExchangeRef, _ u: UpstreamRef, _ e: EndpointRef) {
     x.pointee.upstream = u
     u.pointee.exchange = x
     u.pointee.sawBytes = false
@@ -50,7 +51,7 @@ extension Worker {
     s.pointee.upstreamAddress = e.pointee.address
   }
 
-  private func wait(_ x: ExchangeRef, _ service: ServiceRef) {
+  func wait(_ x: ExchangeRef, _ service: ServiceRef) {
     if service.pointee.pendingCount >= service.pointee.maxPending {
       service.pointee.metrics.overflows.add()
       return fail(x, .overflow)
@@ -79,7 +80,9 @@ extension Worker {
   func serveQueue(_ service: ServiceRef) {
     while service.pointee.pendingCount > 0,
       service.pointee.connections < service.pointee.maxConnections
-        || service.pointee.endpoints.contains(where: { $0.pointee.idleCount > 0 })
+        || service.pointee.endpoints.contains(where: {
+          $0.pointee.idleCount > 0 || $0.pointee.sessionWithRoom() != nil
+        })
     {
       guard let reference = service.pointee.dequeue() else { return }
       guard let x = exchange(reference), x.pointee.isPending else { continue }
@@ -100,7 +103,7 @@ extension Worker {
     for service in Array(services.values) where service.pointee.pendingCount > 0 { serveQueue(service) }
   }
 
-  private func connect(_ x: ExchangeRef, _ e: EndpointRef) {
+  func connect(_ x: ExchangeRef, _ e: EndpointRef) {
     x.pointee.connectTries &+= 1
     let u = upstreams.take { UpstreamConnection(slot: $0, pool: pool) }
     var fd: Int32 = -1
@@ -138,7 +141,15 @@ extension Worker {
     service.pointee.connections &+= 1
     service.pointee.metrics.connections.add()
     service.pointee.metrics.active.add()
-    bind(x, u, e)
+    if service.pointee.isHTTP2 {
+      if !startSession(u, e) {
+        closeUpstream(u)
+        return connectFailed(x, e, ENOMEM)
+      }
+      openStream(x, u, e)
+    } else {
+      bind(x, u, e)
+    }
     if isConnected { return connected(u) }
     setTimer(u, service.pointee.timeouts.connect)
   }
@@ -146,6 +157,14 @@ extension Worker {
   /// A connect has come to its end, well or not.
   func connected(_ u: UpstreamRef) {
     let errno = Socket.takeError(u.pointee.fd)
+    if u.pointee.stream.session != nil {
+      if errno != 0 {
+        dropSession(u, connectError: errno)
+        return closeUpstream(u)
+      }
+      u.pointee.endpoint?.pointee.connectSucceeded()
+      return sessionConnected(u)
+    }
     guard let x = u.pointee.exchange, let e = u.pointee.endpoint else { return closeUpstream(u) }
     if errno != 0 {
       detach(x, u)
@@ -189,6 +208,7 @@ extension Worker {
     x.pointee.stage = .sent
     x.pointee.upstreamStarted = clock.pointee.now
     u.pointee.requests &+= 1
+    if u.pointee.isStream { return sendStreamRequest(x, u) }
     var w = ByteWriter(scratch, Self.scratchSize)
     HTTP1Writer.requestHead(s.pointee.request, into: &w)
     if s.pointee.request.upgrade && x.pointee.requestDone {
@@ -215,6 +235,7 @@ extension Worker {
         c.pointee.input.start &+= n
         if x.pointee.requestTracker.isDone {
           x.pointee.requestDone = true
+          x.pointee.requestSent = true
           x.pointee.bytesReceived = x.pointee.requestTracker.dataBytes
           stopTimer(c)
         }

@@ -218,17 +218,19 @@ extension Worker {
     let chunked = s.pointee.request.framing == .chunked
     let trailersWatched =
       chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesRequestTrailers } ?? false)
-    // What an HTTP/2 stream ends has no framing that could be passed on as it stands.
-    if s.pointee.requestBodyFilters == 0 && !trailersWatched && s.pointee.request.framing != .untilClose {
+    let toHTTP2 = x.pointee.service?.pointee.isHTTP2 ?? false
+    // A body that an HTTP/2 stream ends has no framing that could be passed on as it stands, and chunks mean nothing there.
+    let isPlain = s.pointee.request.framing != .untilClose && !(chunked && toHTTP2)
+    if s.pointee.requestBodyFilters == 0 && !trailersWatched && isPlain {
       x.pointee.requestMode = .raw
       return
     }
     x.pointee.requestMode = .decoded
     x.pointee.requestDecoder = BodyDecoder(s.pointee.request.framing)
     // A filter may change the body's length, so that only chunks can carry it.
-    x.pointee.requestChunked = true
+    x.pointee.requestChunked = !toHTTP2
     s.pointee.request.headers.remove(.contentLength)
-    if !chunked { s.pointee.request.headers.add(Names.transferEncoding, Bytes("chunked")) }
+    if !chunked && !toHTTP2 { s.pointee.request.headers.add(Names.transferEncoding, Bytes("chunked")) }
   }
 
   func setContentLength(_ head: inout MessageHead, _ count: Int) {

@@ -57,8 +57,12 @@ extension Worker {
     let n = x.pointee.requestTracker.consume(p, c.pointee.input.count)
     if n < 0 { return fail(x, .malformedBody) }
     c.pointee.input.start &+= n
-    if x.pointee.requestTracker.isDone { requestComplete(x, c) }
+    if x.pointee.requestTracker.isDone {
+      requestComplete(x, c)
+      x.pointee.requestSent = true
+    }
     sendBody(x, u, p, n)
+    if u.pointee.isStream && x.pointee.requestSent { endStreamRequest(u) }
   }
 
   private func requestComplete(_ x: ExchangeRef, _ c: ClientRef) {
@@ -157,7 +161,11 @@ extension Worker {
       return
     }
     guard let u = x.pointee.upstream else { return }
-    if !x.pointee.requestChunked { return sendBody(x, u, bytes.base, bytes.count) }
+    if !x.pointee.requestChunked {
+      sendBody(x, u, bytes.base, bytes.count)
+      if isLast { requestTrailers(x, from: 0) }
+      return
+    }
     sendChunks(bytes) { sendBody(x, u, $0, $1) }
     if isLast { requestTrailers(x, from: 0) }
   }
@@ -174,6 +182,8 @@ extension Worker {
     case .respond: respondLocally(x, from: s.pointee.filterIndex &- 1)
     case .next:
       guard let u = x.pointee.upstream else { return }
+      x.pointee.requestSent = true
+      if u.pointee.isStream { return endStreamRequest(u) }
       var w = ByteWriter(scratch, Self.scratchSize)
       HTTP1Writer.lastChunk(trailers: s.pointee.requestTrailers, into: &w)
       sendBody(x, u, BytePointer(scratch), w.count)
@@ -235,6 +245,7 @@ extension Worker {
       let p = body.base + x.pointee.bufferedSent
       x.pointee.bufferedSent &+= n
       sendToUpstream(u, p, n)
+      if u.pointee.isStream && x.pointee.bufferedSent == body.count { endStreamRequest(u) }
     }
   }
 }

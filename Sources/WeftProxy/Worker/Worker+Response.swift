@@ -5,7 +5,7 @@ import WeftIO
 /// The response's way back.
 extension Worker {
   /// 1xx responses that one exchange may have.
-  private static let informationalLimit: UInt8 = 32
+  static let informationalLimit: UInt8 = 32
 
   @inline(__always)
   func clientIsSlow(_ x: ExchangeRef) -> Bool {
@@ -50,7 +50,7 @@ extension Worker {
       upstreamFailed(u, .responseHeadersTooLarge)
       return false
     }
-    let result = Socket.receive(u.pointee.fd, u.pointee.input.writePointer, space)
+    let result = receiveFromUpstream(u, u.pointee.input.writePointer, space)
     if result.raw > 0 {
       if !u.pointee.sawBytes {
         u.pointee.sawBytes = true
@@ -116,7 +116,7 @@ extension Worker {
         }
         x.pointee.informational &+= 1
         if x.pointee.informational > Self.informationalLimit { return upstreamFailed(u, .upstreamProtocolError) }
-        if !passInterim(x, u, length) { return }
+        if !passInterim(x) { return }
         u.pointee.input.start &+= length
         if u.pointee.input.isEmpty { return }
       }
@@ -124,7 +124,7 @@ extension Worker {
   }
 
   /// Passes a 1xx response on to a client that can understand it.
-  private func passInterim(_ x: ExchangeRef, _ u: UpstreamRef, _ length: Int) -> Bool {
+  func passInterim(_ x: ExchangeRef) -> Bool {
     guard let c = x.pointee.client, x.pointee.state.pointee.request.version != .http10 else { return true }
     if x.pointee.state.pointee.response.status == 100 {
       if !x.pointee.mustContinue { return true }
@@ -143,7 +143,7 @@ extension Worker {
 
   /// The final head is there.
   @inline(__always)
-  private func responseHead(_ x: ExchangeRef, _ u: UpstreamRef) {
+  func responseHead(_ x: ExchangeRef, _ u: UpstreamRef) {
     let s = x.pointee.state
     x.pointee.responseStarted = true
     x.pointee.responseIsComplete = false
@@ -330,7 +330,9 @@ extension Worker {
     let isOldClient = s.pointee.request.version == .http10
     let trailersWatched =
       framing == .chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesResponseTrailers } ?? false)
-    if s.pointee.responseBodyFilters == 0 && !trailersWatched && !(isOldClient && framing == .chunked) {
+    // What an HTTP/2 stream ends needs a framing of its own here, and may have trailers.
+    let isPlain = framing != .untilClose || !(x.pointee.upstream?.pointee.isStream ?? false)
+    if s.pointee.responseBodyFilters == 0 && !trailersWatched && isPlain && !(isOldClient && framing == .chunked) {
       x.pointee.responseMode = .raw
       if framing == .untilClose { c.pointee.closeAfter = true }
       return

@@ -57,6 +57,12 @@ extension Worker {
   private func retire(_ e: EndpointRef) {
     e.pointee.connections += 1  // held while its connections go, for the last one frees it
     while let u = e.pointee.firstIdle { closeUpstream(u) }
+    var session = e.pointee.sessions
+    while let u = session {
+      session = u.pointee.nextIdle
+      u.pointee.stream.session?._withUnsafeGuaranteedRef { $0.isLeaving = true }
+      markDirty(u)
+    }
     e.pointee.connections -= 1
     freeIfUnused(e)
   }

@@ -25,16 +25,29 @@ extension Worker {
         return tunnelBroken(u)
       }
       pumpTunnel(u)
+    case .http2: upstreamHTTP2Event(u, r)
     case .closed: break
     }
   }
 
-  // MARK: Sending
+  // MARK: Receiving and sending
+
+  @inline(__always)
+  func receiveFromUpstream(_ u: UpstreamRef, _ p: MutableBytePointer, _ space: Int) -> IOResult {
+    if u.pointee.isStream { return receiveFromStream(u) }
+    return Socket.receive(u.pointee.fd, p, space)
+  }
+
+  @inline(__always)
+  func transmitToUpstream(_ u: UpstreamRef, _ p: BytePointer, _ count: Int) -> IOResult {
+    Socket.send(u.pointee.fd, p, count)
+  }
 
   /// Sends bytes, keeping what the socket does not take. A failure ends the attempt.
   @inline(__always)
   func sendToUpstream(_ u: UpstreamRef, _ p: BytePointer, _ count: Int) {
     if count == 0 { return }
+    if u.pointee.isStream { return sendToStream(u, p, count) }
     var sent = 0
     if u.pointee.output.isEmpty {
       let result = Socket.send(u.pointee.fd, p, count)
@@ -80,6 +93,8 @@ extension Worker {
     guard let x = u.pointee.exchange else { return closeUpstream(u) }
     if failure == .upstreamReset { u.pointee.endpoint?.pointee.service.pointee.metrics.resets.add() }
     let wasStale = u.pointee.reused && !u.pointee.sawBytes && failure == .upstreamReset
+    let wasRefused =
+      u.pointee.isStream && u.pointee.stream.error == HTTP2ErrorCode.refusedStream.rawValue && !u.pointee.sawBytes
     let started = x.pointee.responseStarted
     detach(x, u)
     closeUpstream(u)
@@ -89,7 +104,10 @@ extension Worker {
     }
     // RFC 9112 9.3.1: a request on a connection that the server had closed meanwhile may be repeated at once, if that
     // is safe. It counts as no attempt.
-    if wasStale && !x.pointee.staleRetried && canRepeat(x) && x.pointee.state.pointee.request.method.isIdempotent {
+    // RFC 9113 8.7: a refused stream was not looked at, whatever its method.
+    if (wasRefused || wasStale && x.pointee.state.pointee.request.method.isIdempotent) && !x.pointee.staleRetried
+      && canRepeat(x)
+    {
       x.pointee.staleRetried = true
       let s = x.pointee.state
       s.pointee.attempts &-= 1
@@ -108,7 +126,12 @@ extension Worker {
     switch u.pointee.phase {
     case .closed: break
     case .idle: closeUpstream(u)
+    case .http2: sessionTimedOut(u)
     case .connecting:
+      if u.pointee.stream.session != nil {
+        dropSession(u, connectError: ETIMEDOUT)
+        return closeUpstream(u)
+      }
       guard let x = u.pointee.exchange, let e = u.pointee.endpoint else { return closeUpstream(u) }
       detach(x, u)
       closeUpstream(u)
@@ -167,6 +190,11 @@ extension Worker {
   func recycle(_ u: UpstreamRef, isReusable: Bool) {
     guard let e = u.pointee.endpoint else { return closeUpstream(u) }
     let service = e.pointee.service
+    if u.pointee.isStream {
+      closeStream(u)
+      if service.pointee.pendingCount > 0 { serveQueue(service) }
+      return
+    }
     let perConnection = service.pointee.maxRequestsPerConnection
     if isReusable && !e.pointee.isRemoved && e.pointee.idleCount < service.pointee.maxIdle
       && (perConnection == 0 || u.pointee.requests < UInt32(clamping: perConnection))
@@ -182,7 +210,9 @@ extension Worker {
   }
 
   func closeUpstream(_ u: UpstreamRef) {
+    if u.pointee.isStream { return closeStream(u) }
     if u.pointee.phase == .closed { return }
+    if u.pointee.stream.session != nil { dropSession(u) }
     guard let e = u.pointee.endpoint else { return }
     if u.pointee.phase == .idle { e.pointee.unlinkIdle(u) }
     u.pointee.phase = .closed

@@ -42,6 +42,7 @@ final class Worker {
   var dirty: ContiguousArray<Token> = []
   var dirtySpare: ContiguousArray<Token> = []
   var noticed: ContiguousArray<Token> = []
+  var noticedUpstreams: ContiguousArray<Token> = []
   var fieldList = HTTP2FieldList()
   /// Streams under way, which have slots among `clients`.
   var streamsActive = 0
@@ -75,6 +76,7 @@ final class Worker {
     case pumpTunnel(Token)
     case serveQueues
     case readHTTP2(Token)
+    case readUpstreamHTTP2(Token)
   }
 
   init(_ start: WorkerStart) throws {
@@ -179,6 +181,9 @@ final class Worker {
       case .readHTTP2(let token):
         let c = clients[token.slot]
         if c.pointee.generation == token.generation, c.pointee.phase == .http2 { readHTTP2(c) }
+      case .readUpstreamHTTP2(let token):
+        let u = upstreams[token.slot]
+        if u.pointee.generation == token.generation, u.pointee.phase == .http2 { readUpstreamHTTP2(u) }
       }
     }
     deferredSpare.removeAll(keepingCapacity: true)

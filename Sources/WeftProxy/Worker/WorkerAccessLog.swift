@@ -55,7 +55,9 @@ final class WorkerAccessLog {
     record.attempts = UInt32(clamping: s.pointee.attempts)
     record.upstreamService = s.pointee.serviceName
     record.upstreamHost = address(s.pointee.upstreamAddress)
-    if x.pointee.responseStarted { record.upstreamHTTPVersion = .http11 }
+    if x.pointee.responseStarted {
+      record.upstreamHTTPVersion = s.pointee.response.version == .http2 ? .http2 : .http11
+    }
     record.route = s.pointee.routeName
     record.listener = s.pointee.listenerName
     record.downstreamRemoteAddress = address(s.pointee.clientAddress)

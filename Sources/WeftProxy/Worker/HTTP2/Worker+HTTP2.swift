@@ -91,8 +91,13 @@ extension Worker {
     while i < dirtySpare.count {
       let token = dirtySpare[i]
       i &+= 1
-      let c = clients[token.slot]
-      if c.pointee.generation == token.generation && c.pointee.phase == .http2 { flushHTTP2(c) }
+      if token.kind == Owner.client {
+        let c = clients[token.slot]
+        if c.pointee.generation == token.generation && c.pointee.phase == .http2 { flushHTTP2(c) }
+      } else {
+        let u = upstreams[token.slot]
+        if u.pointee.generation == token.generation { flushUpstreamHTTP2(u) }
+      }
     }
     dirtySpare.removeAll(keepingCapacity: true)
   }

@@ -1,0 +1,123 @@
+import WeftFilter
+import WeftHTTP
+import WeftIO
+
+/// The HTTP/2 session of a connection to an endpoint. As with clients, what arrives is put where the exchanges find it,
+/// and the streams concerned are noted for the worker.
+final class UpstreamSession: HTTP2Session {
+  private unowned(unsafe) let worker: Worker
+  let connection: UpstreamRef
+  private var builder = HTTP2HeadBuilder()
+  private var inTrailers = false
+  /// Its streams, newest first.
+  var first: UpstreamRef?
+  var streams = 0
+  /// Has frames to send, and stands on the worker's list for it.
+  var isDirty = false
+  /// The endpoint takes no further streams on it, or it has carried as many as it may.
+  var isLeaving = false
+  /// Something has been heard since the last PING was sent.
+  var hasAnswered = true
+  var requests: UInt32 = 0
+
+  init(_ worker: Worker, _ connection: UpstreamRef, _ settings: HTTP2Settings) throws(HTTP2Failure) {
+    self.worker = worker
+    self.connection = connection
+    try super.init(role: .client, settings: settings)
+  }
+
+  /// Whether another stream may be opened now.
+  var hasRoom: Bool { !isLeaving && streams < min(peerMaxConcurrentStreams, 1_000) }
+
+  @inline(__always)
+  private func upstream(_ context: UnsafeMutableRawPointer) -> UpstreamRef {
+    context.assumingMemoryBound(to: UpstreamConnection.self)
+  }
+
+  override func headBegan(_ stream: Int32, _ context: UnsafeMutableRawPointer?, isFirst: Bool) -> Bool {
+    guard let context, let x = upstream(context).pointee.exchange else { return false }
+    inTrailers = upstream(context).pointee.stream.hasHead
+    let s = x.pointee.state
+    if inTrailers { builder.beginTrailers() } else { builder.begin(&s.pointee.response) }
+    return true
+  }
+
+  override func field(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ name: Bytes, _ value: Bytes) {
+    guard let x = upstream(context).pointee.exchange else { return }
+    let s = x.pointee.state
+    if inTrailers {
+      builder.addTrailer(name, value, to: &s.pointee.responseTrailers, limits: worker.settings.responseLimits)
+    } else {
+      builder.addResponse(name, value, to: &s.pointee.response, limits: worker.settings.responseLimits)
+    }
+  }
+
+  override func headEnded(_ stream: Int32, _ context: UnsafeMutableRawPointer, endsStream: Bool) {
+    let u = upstream(context)
+    if endsStream { u.pointee.sawEOF = true }
+    guard let x = u.pointee.exchange else { return }
+    if inTrailers {
+      if let fault = builder.trailerFault { u.pointee.stream.fault = fault }
+      return worker.note(u, .body)
+    }
+    let s = x.pointee.state
+    let method = s.pointee.request.method
+    u.pointee.stream.fault = builder.finishResponse(&s.pointee.response, to: method, endsStream: endsStream)
+    if u.pointee.stream.fault == nil && s.pointee.response.status < 200 {
+      // Another head follows, and would overwrite this one.
+      worker.passStreamInterim(x, u)
+      return
+    }
+    u.pointee.stream.hasHead = true
+    worker.note(u, .head)
+  }
+
+  override func data(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ bytes: Bytes) {
+    let u = upstream(context)
+    u.pointee.stream.received.append(bytes, worker.pool)
+    worker.note(u, .body)
+  }
+
+  override func dataEnded(_ stream: Int32, _ context: UnsafeMutableRawPointer) {
+    let u = upstream(context)
+    u.pointee.sawEOF = true
+    worker.note(u, .body)
+  }
+
+  override func closed(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ error: UInt32) {
+    let u = upstream(context)
+    u.pointee.stream.isClosed = true
+    u.pointee.stream.error = error
+    worker.note(u, .closed)
+  }
+
+  override func supply(_ stream: Int32, _ context: UnsafeMutableRawPointer, limit: Int) -> Supply {
+    let u = upstream(context)
+    let waiting = u.pointee.output.count
+    if waiting > limit { return .bytes(limit) }
+    if u.pointee.stream.hasEnded {
+      guard let x = u.pointee.exchange else { return .last(waiting, hasTrailers: false) }
+      let s = x.pointee.state
+      if s.pointee.requestTrailers.count == 0 { return .last(waiting, hasTrailers: false) }
+      worker.fieldList.reset()
+      worker.fieldList.append(s.pointee.requestTrailers)
+      return .last(waiting, hasTrailers: submitTrailers(stream, worker.fieldList))
+    }
+    if waiting > 0 { return .bytes(waiting) }
+    u.pointee.stream.isDeferred = true
+    return .later
+  }
+
+  override func take(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ count: Int, into w: inout ByteWriter) {
+    let u = upstream(context)
+    u.pointee.output.move(count, into: &w, worker.pool)
+    if u.pointee.output.isEmpty { worker.note(u, .drained) }
+  }
+
+  override func pongReceived() { hasAnswered = true }
+
+  override func goAwayReceived(last: Int32, _ error: UInt32) {
+    isLeaving = true
+    worker.markDirty(connection)
+  }
+}
