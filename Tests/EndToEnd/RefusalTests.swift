@@ -135,7 +135,6 @@ struct RefusalTests {
     .line("HTTP/0.9 by name", "GET / HTTP/0.9", "http1.version_unsupported", 505),
     .line("HTTP/1.2", "GET / HTTP/1.2", "http1.version_unsupported", 505),
     .line("HTTP/2.0", "GET / HTTP/2.0", "http1.version_unsupported", 505),
-    Refusal("HTTP/2 with prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "http1.version_unsupported", 505),
     Refusal("two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "http1.empty_request_line"),
   ]
 
