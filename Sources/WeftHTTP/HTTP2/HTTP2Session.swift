@@ -242,6 +242,8 @@ open class HTTP2Session {
       sinkIsFull = true
       return NGHTTP2_ERR_WOULDBLOCK.rawValue
     }
+    // What we send is answered with grants of the window.
+    earn(8)
     sink.pointee.append(head, 9)
     take(stream, context, length, into: &sink.pointee)
     return 0

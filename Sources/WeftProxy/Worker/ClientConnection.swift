@@ -71,6 +71,8 @@ struct ClientConnection: ~Copyable {
 
   /// A stream of an HTTP/2 connection, and no connection itself.
   @inline(__always) var isStream: Bool { stream.id != 0 }
+  /// Of a stream: all that the client sent has been taken.
+  var hasNothingMore: Bool { sawEOF && input.isEmpty && stream.received.isEmpty }
 
   @inline(__always) var peerText: Bytes { Bytes(BytePointer(text), textLength) }
 
@@ -122,6 +124,8 @@ struct UpstreamConnection: ~Copyable {
 
   /// A stream of an HTTP/2 connection, and no connection itself.
   @inline(__always) var isStream: Bool { stream.isStream }
+  /// Of a stream: all that the endpoint sent has been taken.
+  var hasNothingMore: Bool { sawEOF && stream.hasHead && input.isEmpty && stream.received.isEmpty }
 
   @inline(__always) var token: Token { Token(kind: Owner.upstream, slot: slot, generation: generation) }
 }

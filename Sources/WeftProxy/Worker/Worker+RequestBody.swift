@@ -17,6 +17,8 @@ extension Worker {
       if x.pointee.requestDone { return }
       if x.pointee.stage != .bufferingRequest {
         guard let u = x.pointee.upstream, u.pointee.phase == .active, !u.pointee.isWriteBroken else { return }
+        // The end of a stream needs no room, and goes out with what is queued.
+        if c.pointee.isStream && c.pointee.hasNothingMore { return requestBodyEnded(x, c) }
         if !u.pointee.output.isEmpty { return }
       }
       if !c.pointee.input.isEmpty {

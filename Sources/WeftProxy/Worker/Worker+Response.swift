@@ -19,7 +19,12 @@ extension Worker {
     let generation = u.pointee.generation
     var budget = Self.pumpBudget
     while u.pointee.generation == generation && u.pointee.exchange == x && u.pointee.phase == .active {
-      if x.pointee.suspended || clientIsSlow(x) { return }
+      if x.pointee.suspended { return }
+      if clientIsSlow(x) {
+        // The end of a stream needs no room, and goes out with what is queued.
+        if u.pointee.isStream && u.pointee.hasNothingMore && x.pointee.stage == .responding { responseEnded(x, u) }
+        return
+      }
       if !u.pointee.input.isEmpty && x.pointee.responseStarted {
         if x.pointee.stage != .responding && x.pointee.stage != .bufferingResponse { return }
         if x.pointee.responseMode == .raw { relayResponse(x, u) } else { decodeResponse(x, u) }

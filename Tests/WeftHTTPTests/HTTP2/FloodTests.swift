@@ -128,6 +128,24 @@ import WeftIO
     }
   }
 
+  @Test("A response pays for the grants of window that it is answered with") func grants() throws {
+    let pair = try Pair(HTTP2Settings())
+    let request = pair.client.request(Pair.get)
+    pair.talk()
+    let seen = try #require(pair.server.streams[1])
+    pair.server.respond(seen, [(":status", "200")], ends: false)
+    pair.talk()
+    for _ in 0..<5000 {
+      seen.output = [0x78]
+      pair.server.resumeBody(1)
+      let bytes = pair.server.output()
+      #expect(pair.client.input(bytes))
+      _ = pair.client.output()
+      #expect(pair.server.input(frame(8, 0, 1, [0, 0, 0, 1]) + frame(8, 0, 0, [0, 0, 0, 1])))
+    }
+    #expect(request.body.count == 5000)
+  }
+
   @Test("Any bytes at all") func noise() throws {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<300 {
