@@ -85,6 +85,9 @@ public struct ServiceCall: Sendable {
   public var timeout: UInt32 = 5_000
   /// Bytes of response body to take; more is a failure.
   public var responseLimit = 1024 * 1024
+  /// The exchange for which the call is made: when that ends, the call is given up and its completion is not called.
+  /// nil: it runs to its own end.
+  public var owner: ExchangeReference?
 
   public init(service: ServiceReference, authority: String) {
     self.service = service

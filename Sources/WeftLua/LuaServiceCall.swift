@@ -82,6 +82,7 @@ extension LuaFilter {
     let answer = LuaCallAnswer(keepsDuplicates: keepsDuplicates)
     WaitingCalls.make(x).pointee.answer = answer
     let reference = x.reference
+    call.owner = reference
     let isSent = worker.call(call) { [unowned worker] result in
       answer.take(result)
       worker.resume(reference)

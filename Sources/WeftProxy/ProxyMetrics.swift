@@ -21,11 +21,18 @@ struct ProxyMetrics: Sendable {
   let upstreamPending: GaugeFamily
   let upstreamConnections: CounterFamily
   let upstreamConnectionsActive: GaugeFamily
+  let upstreamConnectionsIdle: GaugeFamily
   let upstreamConnectFailures: CounterFamily
+  let upstreamConnectDuration: HistogramFamily
   let upstreamRetries: CounterFamily
   let upstreamOverflows: CounterFamily
   let upstreamTimeouts: CounterFamily
   let upstreamResets: CounterFamily
+  let upstreamEndpoints: GaugeFamily
+
+  let workerExchanges: GaugeFamily
+  let workerBusy: CounterFamily
+  let workerBuffers: GaugeFamily
 
   let filters: FilterMetrics
 
@@ -70,6 +77,11 @@ struct ProxyMetrics: Sendable {
       "weft_upstream_connections_total", help: "Connections opened.", labels: ["service"])
     upstreamConnectionsActive = try r.gauge(
       "weft_upstream_connections_active", help: "Open connections, idle ones too.", labels: ["service"])
+    upstreamConnectionsIdle = try r.gauge(
+      "weft_upstream_connections_idle", help: "Open connections that wait in a pool.", labels: ["service"])
+    upstreamConnectDuration = try r.histogram(
+      "weft_upstream_connect_duration_seconds", help: "Time to establish a connection.", unit: .nanoseconds,
+      buckets: HistogramBuckets.durations, labels: ["service"])
     upstreamConnectFailures = try r.counter(
       "weft_upstream_connect_failures_total",
       help: "Connections that failed: refused, timeout, unreachable, other.", labels: ["service", "reason"])
@@ -83,6 +95,14 @@ struct ProxyMetrics: Sendable {
       labels: ["service", "kind"])
     upstreamResets = try r.counter(
       "weft_upstream_resets_total", help: "Attempts whose connection the service broke.", labels: ["service"])
+    upstreamEndpoints = try r.gauge(
+      "weft_upstream_endpoints", help: "Endpoints: ready, failed.", labels: ["service", "state"])
+
+    workerExchanges = try r.gauge("weft_worker_exchanges_active", help: "Exchanges under way.", labels: ["worker"])
+    workerBusy = try r.counter(
+      "weft_worker_busy_seconds_total", help: "CPU time of an event loop.", unit: .nanoseconds, labels: ["worker"])
+    workerBuffers = try r.gauge(
+      "weft_worker_buffer_bytes", help: "Memory of the buffers that are lent.", unit: .bytes, labels: ["worker"])
   }
 }
 
@@ -143,12 +163,43 @@ struct RouteMetrics {
   let duration: Histogram
   let received: Counter
   let sent: Counter
+  let flags: FlagCounters
 
   init(_ m: ProxyMetrics, _ shard: MetricsShard, route: String, lease: MetricsLease?) {
     requests = ClassCounters { shard.counter(m.requests, [route, $0], lease: lease) }
     duration = shard.histogram(m.requestDuration, [route], lease: lease)
     received = shard.counter(m.requestBytes, [route], lease: lease)
     sent = shard.counter(m.responseBytes, [route], lease: lease)
+    flags = FlagCounters(m, shard, route: route, lease: lease)
+  }
+}
+
+/// A counter for each response flag that a route's exchanges have carried so far: most never come.
+final class FlagCounters {
+  private let family: CounterFamily
+  private let shard: MetricsShard
+  private let route: String
+  private let lease: MetricsLease?
+  private var counters: [Counter?] = []
+
+  init(_ m: ProxyMetrics, _ shard: MetricsShard, route: String, lease: MetricsLease?) {
+    family = m.responseFlags
+    self.shard = shard
+    self.route = route
+    self.lease = lease
+  }
+
+  func count(_ flags: ResponseFlags) {
+    if counters.isEmpty { counters = Array(repeating: nil, count: ResponseFlags.RawValue.bitWidth) }
+    var bits = flags.rawValue
+    while bits != 0 {
+      let bit = bits.trailingZeroBitCount
+      bits &= bits &- 1
+      if counters[bit] == nil, bit < ResponseFlags.names.count {
+        counters[bit] = shard.counter(family, [route, "\(ResponseFlags.names[bit].short)"], lease: lease)
+      }
+      counters[bit]?.add()
+    }
   }
 }
 
@@ -163,6 +214,11 @@ struct ServiceMetrics {
   let resets: Counter
   let firstByteTimeouts: Counter
   let idleTimeouts: Counter
+  let connectDuration: Histogram
+  // Looked at once a second.
+  let idle: Gauge
+  let ready: Gauge
+  let failed: Gauge
 
   /// Keeps the series while the service lives.
   private let lease: MetricsLease
@@ -180,5 +236,22 @@ struct ServiceMetrics {
     resets = shard.counter(m.upstreamResets, [service], lease: lease)
     firstByteTimeouts = shard.counter(m.upstreamTimeouts, [service, "first_byte"], lease: lease)
     idleTimeouts = shard.counter(m.upstreamTimeouts, [service, "idle"], lease: lease)
+    connectDuration = shard.histogram(m.upstreamConnectDuration, [service], lease: lease)
+    idle = shard.gauge(m.upstreamConnectionsIdle, [service], lease: lease)
+    ready = shard.gauge(m.upstreamEndpoints, [service, "ready"], lease: lease)
+    failed = shard.gauge(m.upstreamEndpoints, [service, "failed"], lease: lease)
+  }
+}
+
+/// What is looked at once a second, so that it costs the requests nothing.
+struct WorkerMetrics {
+  let exchanges: Gauge
+  let busy: Counter
+  let buffers: Gauge
+
+  init(_ m: ProxyMetrics, _ shard: MetricsShard, worker: Int) {
+    exchanges = shard.gauge(m.workerExchanges, [String(worker)])
+    busy = shard.counter(m.workerBusy, [String(worker)])
+    buffers = shard.gauge(m.workerBuffers, [String(worker)])
   }
 }

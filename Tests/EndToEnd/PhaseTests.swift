@@ -76,6 +76,7 @@ struct PhaseTests {
     ("a request that is packed", HTTPText.get("/pack", ["accept-encoding: gzip"])),
     ("a request whose answer is rewritten", HTTPText.get("/rewrite")),
     ("a request that is delayed", HTTPText.get("/delay")), ("a request that a script holds", HTTPText.get("/script")),
+    ("a request that a call holds", HTTPText.get("/call")),
     ("half of a body that is collected", "POST /buffer HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345"),
     ("a request that waits for a retry", HTTPText.get("/retry")),
     ("a request that nobody answers", HTTPText.get("/hang")),
@@ -86,7 +87,8 @@ struct PhaseTests {
   /// Requests that would wait for minutes if the proxy did not notice that the client is gone. One that shuts its
   /// sending side alone may still wait for its answer, and has to.
   private static let endless = [
-    "a request that is delayed", "a request that a script holds", "a request that waits for a retry",
+    "a request that is delayed", "a request that a script holds", "a request that a call holds",
+    "a request that waits for a retry",
     "a request that nobody answers",
   ]
 
@@ -121,7 +123,7 @@ struct PhaseTests {
     try eventually("nobody left") { try active() == 0 }
     for metric in [
       "weft_http_requests_active", "weft_upstream_requests_active", "weft_upstream_requests_pending",
-      "weft_filter_suspended",
+      "weft_filter_suspended", "weft_worker_exchanges_active",
     ] {
       try eventually("\(metric) to be 0") { try scene.weft.metric(metric) == 0 }
     }

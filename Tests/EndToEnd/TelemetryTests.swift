@@ -216,6 +216,9 @@ struct TelemetryTests {
       ("sum(weft_http_requests_total{route=\"default/route/all\",code_class=\"2xx\"})", 21),
       ("sum(weft_http_requests_total{code_class=\"3xx\"})", 1),
       ("sum(weft_http_refused_requests_total)", 1),
+      ("weft_http_requests_total{route=\"none\",code_class=\"4xx\"}", 1),
+      ("sum(weft_http_response_flags_total{route=\"none\",flag=\"DPE\"})", 1),
+      ("sum(weft_http_response_flags_total{route=\"default/route/all\",flag=\"UC\"})", 1),
       // On a connection from the pool, which may have been stale, the request was sent twice.
       ("min(weft_upstream_resets_total{service=\"default/backend\"} > 0) > bool 0", 1),
       ("weft_lua_calls_total", 1),
@@ -231,6 +234,41 @@ struct TelemetryTests {
     }
     #expect(quantile > 0 && quantile < 10)
     #expect(try value("count({__name__=~\"weft_.*\"})") ?? 0 > 50)
+  }
+
+  @Test("every metric of the reference is there, and no other")
+  func reference() throws {
+    let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+    let page = try #require(readFile(root + "/docs/metrics.md"))
+    let documented = Set(
+      page.split(separator: "\n").compactMap { $0.firstMatch(of: #/^\| `((weft|process)_\w+)`/#).map { String($0.1) } })
+    let types = ["compress", "cors", "fault", "lua", "mirror", "rate-limit", "retry"]
+    let configs = [
+      "", "allowOrigins: [\"*\"]", "abort: {httpStatus: 500}, headers: [{name: x-fault, value: abort}]",
+      "script: \"function on_request() end\"",
+      "backendRef: {name: backend, group: weft.dev}", "requests: 1, per: 1s", "attempts: 1",
+    ]
+    let dead = try ReservedPort()
+    let scene = try Scene(
+      rules: "[{filters: [\(types.map(Resources.reference).joined(separator: ", "))], "
+        + "backendRefs: [\(Resources.backendRef("backend"))]}, {matches: [{path: {value: /dead}}], "
+        + "backendRefs: [\(Resources.backendRef("dead"))]}]",
+      more: zip(types, configs).map { Resources.filter($0, type: $0, config: $1) }
+        + [Resources.service("dead", endpoints: ["\"localhost:\(dead.number)\""])])
+    defer { scene.stop() }
+    // Families without series are left out: failures of each kind bring them forth.
+    #expect(try scene.get("/", "x-fault: abort").status == 500)
+    #expect(try scene.get("/").status == 200)
+    #expect(try scene.get("/").status == 429)
+    #expect(try scene.client().exchange("nonsense\r\n\r\n").status == 400)
+    #expect(try scene.get("/dead").status == 503)
+    let text = try scene.weft.get("/metrics").text
+    let found = Set(
+      text.split(separator: "\n").compactMap { $0.firstMatch(of: #/^# TYPE (\w+) /#).map { String($0.1) } })
+    // Nothing short of a blocked loop or a thousand routes brings these.
+    let rare: Set = ["weft_worker_stalls_total", "weft_metrics_series_overflow_total"]
+    #expect(documented.subtracting(found).subtracting(rare).sorted() == [], "only in the reference")
+    #expect(found.subtracting(documented).sorted() == [], "only in the proxy")
   }
 
   @Test("numbers add up: requests, bytes, connections")
@@ -255,6 +293,16 @@ struct TelemetryTests {
     #expect(try weft.metric("weft_http_requests_active") == 0)
     #expect(try weft.metric("weft_upstream_requests_active") == 0)
     #expect(try weft.metric("weft_upstream_connections_active") == Double(scene.backend.connections.count))
+    #expect(
+      try weft.metric("weft_upstream_connect_duration_seconds_count") == Double(scene.backend.connections.count))
+    // What workers look at once a second.
+    try eventually("idle connections") {
+      try weft.metric("weft_upstream_connections_idle") == Double(scene.backend.connections.count)
+    }
+    #expect(try weft.metric("weft_upstream_endpoints", "state=\"ready\"") == 1)
+    #expect(try weft.metric("weft_worker_busy_seconds_total") > 0)
+    try eventually("no exchange") { try weft.metric("weft_worker_exchanges_active") == 0 }
+    try eventually("no buffer") { try weft.metric("weft_worker_buffer_bytes") == 0 }
     #expect(try JSONValue(weft.get("/stats").text).isNull == false)
   }
 }

@@ -79,8 +79,7 @@ struct AdminRoutes {
 
   private func metrics(_ request: AdminRequest) -> AdminResponse {
     var body: [UInt8] = []
-    let format: MetricsFormat =
-      request.accept.contains("application/openmetrics-text") ? .openMetrics : .prometheus
+    let format = MetricsFormat(accept: request.accept)
     supervisor.metrics.render(into: &body, format: format)
     return AdminResponse(contentType: format.contentType, body: body)
   }

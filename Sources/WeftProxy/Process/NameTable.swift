@@ -31,6 +31,7 @@ final class NameTable {
   private var resolver: Resolver
   private var servers: [SocketAddress] = []
   private let log: Logger
+  private let status: StatusMetrics
   private let onChange: ([String: [IPAddress]]) -> Void
   private var wanted: [String: NameRefresh] = [:]
   private var pending: Set<String> = []
@@ -42,9 +43,12 @@ final class NameTable {
   /// Milliseconds to the next try after a failure, doubling up to 30 s.
   private static let retry: UInt64 = 1_000
 
-  init(loop: EventLoop, log: Logger, onChange: @escaping ([String: [IPAddress]]) -> Void) throws {
+  init(
+    loop: EventLoop, log: Logger, status: StatusMetrics, onChange: @escaping ([String: [IPAddress]]) -> Void
+  ) throws {
     self.loop = loop
     self.log = log
+    self.status = status
     self.onChange = onChange
     resolver = try Resolver()
     try loop.host(resolver)
@@ -60,7 +64,8 @@ final class NameTable {
       timers[name] = nil
     }
     addresses = addresses.filter { names[$0.key] != nil }
-    failures = failures.filter { names[$0.key] != nil }
+    // Who reloads wants to hear of what still fails, and not to wait long for its next try.
+    failures = failures.filter { names[$0.key] != nil }.mapValues { _ in 0 }
     for name in names.keys where addresses[name] == nil { lookUp(name) }
   }
 
@@ -88,7 +93,6 @@ final class NameTable {
       return
     }
     pending = []
-    failures = failures.mapValues { _ in 0 }
     for name in wanted.keys { lookUp(name) }
   }
 
@@ -106,6 +110,7 @@ final class NameTable {
     guard let refresh = wanted[name] else { return }
     switch result {
     case .success(let resolution):
+      status.lookedUp("success")
       failures[name] = nil
       let sorted = resolution.addresses.sorted { $0.description < $1.description }
       if addresses[name] != sorted {
@@ -115,6 +120,7 @@ final class NameTable {
       }
       again(name, refresh.bound(ttl: resolution.ttl))
     case .failure(let error):
+      status.lookedUp(error.reason == .timeout ? "timeout" : "failure")
       // What was known stays in use: an address that still answers beats none.
       let count = failures[name, default: 0]
       failures[name] = count + 1

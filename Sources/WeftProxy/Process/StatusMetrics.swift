@@ -8,6 +8,7 @@ final class StatusMetrics {
   private let lastSucceeded: Gauge
   private let lastApplied: Gauge
   private let stalls: CounterFamily
+  private let lookups: CounterFamily
 
   init(_ registry: MetricsRegistry, version: String) throws {
     try ProcessMetrics.register(in: registry, version: version)
@@ -23,6 +24,9 @@ final class StatusMetrics {
         help: "When a configuration was last applied, in seconds since the Unix epoch.", unit: .nanoseconds))
     stalls = try registry.counter(
       "weft_worker_stalls_total", help: "Times that an event loop did not turn for three seconds.", labels: ["worker"])
+    lookups = try registry.counter(
+      "weft_upstream_dns_lookups_total", help: "Lookups of endpoints' names: success, failure, timeout.",
+      labels: ["result"])
   }
 
   func reloaded(_ result: String, ok: Bool) {
@@ -30,6 +34,8 @@ final class StatusMetrics {
     lastSucceeded.set(ok ? 1 : 0)
     if ok { lastApplied.set(time(nil) * 1_000_000_000) }
   }
+
+  func lookedUp(_ result: String) { shard.counter(lookups, [result]).add() }
 
   func stalled(_ worker: Int) { shard.counter(stalls, [String(worker)]).add() }
 }

@@ -65,7 +65,7 @@ final class Supervisor {
       signals.onSignal = { [unowned self] in handle(signal: $0) }
       if let limit = try? DescriptorLimit.raise() { log.debug("limit of open files: \(limit)") }
       try loop.add(mailbox.descriptor, readable: true) { [unowned self] _ in readMailbox() }
-      let names = try NameTable(loop: loop, log: log) { [unowned self] in addressesChanged($0) }
+      let names = try NameTable(loop: loop, log: log, status: status) { [unowned self] in addressesChanged($0) }
       self.names = names
     } catch {
       log.critical("cannot start: \(error)")

@@ -107,6 +107,8 @@ struct UpstreamConnection: ~Copyable {
   /// It takes no more of the request; what it has answered can still be read.
   var isWriteBroken = false
   var requests: UInt32 = 0
+  /// Nanoseconds of the worker's clock.
+  var connectStarted: UInt64 = 0
   var input: Buffer
   var output = ByteQueue()
   var exchange: ExchangeRef?

@@ -53,6 +53,8 @@ struct ProxyExchange: ~Copyable {
   var listenerIndex = -1
   /// Who takes the response of a request of the proxy's own.
   var call: ServiceCallTask?
+  /// Calls under way that end with this exchange.
+  var ownCalls = 0
 
   // Request body.
   var requestMode = BodyMode.none

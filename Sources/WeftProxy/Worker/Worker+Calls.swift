@@ -6,9 +6,14 @@ import WeftIO
 final class ServiceCallTask {
   let responseLimit: Int
   let completion: ((borrowing ServiceCallResult) -> Void)?
+  /// The exchange with which it ends; nil: it is nobody's.
+  let owner: ExchangeReference?
 
-  init(responseLimit: Int, completion: ((borrowing ServiceCallResult) -> Void)?) {
+  init(
+    responseLimit: Int, owner: ExchangeReference? = nil, completion: ((borrowing ServiceCallResult) -> Void)?
+  ) {
     self.responseLimit = responseLimit
+    self.owner = owner
     self.completion = completion
   }
 }
@@ -20,8 +25,8 @@ extension Worker {
   private static let mirrorTimeout: UInt32 = 15_000
 
   func startCall(_ call: ServiceCall, completion: @escaping (borrowing ServiceCallResult) -> Void) -> Bool {
-    guard let x = makeCall(call.service, ServiceCallTask(responseLimit: call.responseLimit, completion: completion))
-    else { return false }
+    let task = ServiceCallTask(responseLimit: call.responseLimit, owner: call.owner, completion: completion)
+    guard let x = makeCall(call.service, task) else { return false }
     let s = x.pointee.state
     var method = call.method
     var target = call.target
@@ -116,6 +121,7 @@ extension Worker {
     s.pointee.started = clock.pointee.now
     s.pointee.startedWall = clock.pointee.wall
     callsActive += 1
+    if let owner = task.owner.flatMap(exchange) { owner.pointee.ownCalls += 1 }
     return x
   }
 
@@ -143,10 +149,28 @@ extension Worker {
   }
 
   private func dropCall(_ x: ExchangeRef) {
+    if let owner = x.pointee.call?.owner.flatMap(exchange) { owner.pointee.ownCalls -= 1 }
     endExchange(x)
     x.pointee.call = nil
     callsActive -= 1
     releaseExchange(x)
+  }
+
+  /// Gives up every call, for the worker ends.
+  func dropAllCalls() {
+    for i in 0..<exchanges.capacity {
+      let x = exchanges[i]
+      if x.pointee.call != nil { dropCall(x) }
+    }
+  }
+
+  /// Gives up what an exchange has asked of services, for it ends.
+  func dropCalls(of owner: ExchangeRef) {
+    let reference = owner.pointee.reference
+    for i in 0..<exchanges.capacity where owner.pointee.ownCalls > 0 {
+      let x = exchanges[i]
+      if x.pointee.call?.owner == reference { dropCall(x) }
+    }
   }
 }
 

@@ -65,6 +65,7 @@ extension Worker {
       x.pointee.listener?.pointee.metrics.requestsActive.sub()
       report(x)
     }
+    if x.pointee.ownCalls > 0 { dropCalls(of: x) }
     s.pointee.phase = .ended
     if let chain = s.pointee.chain {
       chain._withUnsafeGuaranteedRef {

@@ -135,6 +135,7 @@ extension Worker {
     u.pointee.isWriteBroken = false
     u.pointee.requests = 0
     u.pointee.endpoint = e
+    u.pointee.connectStarted = clock.pointee.now
     u.pointee.timer.token = u.pointee.token.raw
     e.pointee.connections &+= 1
     let service = e.pointee.service
@@ -172,6 +173,7 @@ extension Worker {
       return connectFailed(x, e, errno)
     }
     e.pointee.connectSucceeded()
+    e.pointee.service.pointee.metrics.connectDuration.observe(clock.pointee.now &- u.pointee.connectStarted)
     u.pointee.phase = .active
     sendRequest(x, u)
   }

@@ -14,6 +14,11 @@ extension Worker {
       metrics.duration.observe(clock.pointee.now &- s.pointee.started)
       if x.pointee.bytesReceived > 0 { metrics.received.add(x.pointee.bytesReceived) }
       if x.pointee.bytesSent > 0 { metrics.sent.add(x.pointee.bytesSent) }
+      if !s.pointee.responseFlags.isEmpty { metrics.flags.count(s.pointee.responseFlags) }
+    } else {
+      noRoute.requests.count(status: status)
+      noRoute.duration.observe(clock.pointee.now &- s.pointee.started)
+      noRoute.flags.count(s.pointee.responseFlags)
     }
     if let log = accessLog, !log.isEmpty { log.write(x, status: status, now: clock.pointee.now) }
   }

@@ -10,7 +10,9 @@ extension Worker {
       case .snapshot(let delivery): adopt(delivery)
       case .endpoints(let spec): if let service = services[spec.name] { update(service, spec) }
       case .drain: startDraining()
-      case .tick: accessLog?.flush()
+      case .tick:
+        accessLog?.flush()
+        sample()
       case .stop: isStopped = true
       }
     }

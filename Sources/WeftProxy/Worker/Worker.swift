@@ -58,6 +58,12 @@ final class Worker {
   /// Calls of the proxy's own under way: mirrors, calls of filters.
   var callsActive = 0
 
+  let metrics: WorkerMetrics
+  /// Of requests that no route took.
+  private(set) lazy var noRoute = RouteMetrics(families, context.metrics, route: "none", lease: nil)
+  /// CPU time that `metrics` has been told of, in nanoseconds.
+  var sampledBusy: UInt64 = 0
+
   /// The present configuration's access logs.
   var accessLog: WorkerAccessLog?
   var dateText = DateText()
@@ -86,6 +92,7 @@ final class Worker {
     families = start.families
     log = start.log
     context = start.context
+    metrics = WorkerMetrics(start.families, start.context.metrics, worker: start.index)
     clock = start.context.clock
     reactor = try Reactor(batch: 512)
     routing.initialize(to: try RouteScratch())
@@ -233,11 +240,17 @@ final class Worker {
       if c.pointee.phase == .exchange, let x = c.pointee.exchange { resetIfUnframed(x, c) }
       closeClient(c)
     }
+    dropAllCalls()
     for i in 0..<upstreams.capacity {
       let u = upstreams[i]
       if u.pointee.phase != .closed { closeUpstream(u) }
     }
     accessLog?.flush()
+    for l in listeners { if let l { freeListener(l) } }
+    if let last = snapshot {
+      snapshot = nil
+      leave(last)
+    }
     control.stopped()
   }
 }

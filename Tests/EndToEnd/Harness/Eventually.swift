@@ -15,7 +15,7 @@ func monotonicSeconds() -> Double {
 }
 
 /// How long a test waits for what should happen at once: long enough for a slow, busy machine.
-let defaultPatience = 30.0
+let defaultPatience = Sanitizer.isOn ? 120.0 : 30.0
 
 /// Waits until `condition` gives a value.
 /// - Throws: `Timeout`, or what the condition throws.

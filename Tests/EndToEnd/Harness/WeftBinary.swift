@@ -14,3 +14,9 @@ enum WeftBinary {
   /// Runs a subcommand to its end.
   static func run(_ arguments: String...) throws -> ToolResult { try Tool.run(path, arguments) }
 }
+
+/// What scripts/sanitized.sh says about the binary under test.
+enum Sanitizer {
+  /// It is slow, and its memory is not its own alone.
+  static let isOn = getenv("WEFT_SANITIZER") != nil
+}
