@@ -145,7 +145,8 @@ struct AdminTests {
       ["run", "--listen", "127.0.0.1:\(port.number)", "--to", "\(backend.endpoint)", "--admin", "off"], in: folder,
       name: "weft")
     try eventually("the proxy") { (try? RawClient(port.number).get("/echo").status) == 200 }
-    #expect(process.errorOutput.contains(#/\nadmin +off\n/#))
+    // It serves before it says so.
+    try eventually("the summary") { process.errorOutput.contains(#/\nadmin +off\n/#) }
     process.signal(SIGTERM)
     #expect(try process.waitForEnd() == .exited(0))
   }

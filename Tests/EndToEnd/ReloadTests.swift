@@ -289,28 +289,39 @@ struct ReloadTests {
 
   // MARK: Many
 
-  @Test("200 reloads in a row under the load of 64 connections fail no request and cost no memory")
+  @Test(
+    "200 reloads in a row, of routes, filters and Lua, under the load of 64 connections fail no request and cost no memory"
+  )
   func many() throws {
-    let scene = try Scene(rules: Self.rules("0"), workers: 2)
+    let rules = { (i: Int) in
+      Self.rules(String(i)).replacing("filters: [", with: "filters: [\(Resources.reference("script")), ")
+    }
+    let script = { (i: Int) in
+      Resources.filter(
+        "script", type: "lua",
+        config: "script: \"function on_response(r) r:headers():add('x-script', '\(i / 4)') end\"")
+    }
+    let scene = try Scene(rules: rules(0), more: [script(0)], workers: 2)
     defer { scene.stop() }
     let load = Load(
       clients: 64, port: { [port = scene.port] in port },
-      check: { $0.status == 200 && $0["x-version"] != nil ? nil : "\($0.head)\($0.text)" })
+      check: { $0.status == 200 && $0["x-version"] != nil && $0["x-script"] != nil ? nil : "\($0.head)\($0.text)" })
     try load.wait(forMore: 200)
     func reload(_ count: Int) throws {
       for i in 1...count {
         let (a, b) = (i % 2 == 0, i % 3 == 0)
         let text = scene.configuration(
-          service: "connectionPool: {maxConnections: \(a ? 1024 : 512)}", rules: Self.rules(String(i)),
-          more: b
-            ? [
-              Resources.filter(
-                "tag", type: "header-modifier", config: "request: {set: [{name: x-i, value: \"\(i)\"}]}"),
-              Resources.route(
-                "extra",
-                "rules: [{matches: [{path: {value: /extra}}], filters: [\(Resources.reference("tag"))], "
-                  + "backendRefs: [\(Resources.backendRef("backend"))]}]"),
-            ] : [])
+          service: "connectionPool: {maxConnections: \(a ? 1024 : 512)}", rules: rules(i),
+          more: [script(i)]
+            + (b
+              ? [
+                Resources.filter(
+                  "tag", type: "header-modifier", config: "request: {set: [{name: x-i, value: \"\(i)\"}]}"),
+                Resources.route(
+                  "extra",
+                  "rules: [{matches: [{path: {value: /extra}}], filters: [\(Resources.reference("tag"))], "
+                    + "backendRefs: [\(Resources.backendRef("backend"))]}]"),
+              ] : []))
         try writeFile(scene.configurationPath, text)
         #expect(try scene.weft.admin("POST", "/reload").status == 200)
       }
