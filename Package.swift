@@ -27,6 +27,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .target(name: "CLuaHost", dependencies: ["CLua"]),
+    .target(name: "CLuaTest", exclude: ["test.lua"]),
 
     // The data plane and what it stands on.
     .target(name: "WeftIO", dependencies: ["CLinux", "CAres"]),
@@ -55,11 +56,20 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
 
+    // Runs bundles without a network: their tests, one request, measurements.
+    .target(
+      name: "WeftFilterTest",
+      dependencies: [
+        "WeftFilter", "WeftLua", "WeftBundle", "WeftConfig", "WeftRegex", "CLuaHost", "CLuaTest",
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+
     // The command line. `WeftCommand` is a library so that a package with filters of its own builds its own `weft`.
     .target(
       name: "WeftCommand",
       dependencies: [
-        "WeftProxy", "WeftFilters", "WeftLua", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "WeftProxy", "WeftFilters", "WeftLua", "WeftFilterTest",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
 
@@ -76,6 +86,7 @@ let package = Package(
     .testTarget(name: "WeftFilterTests", dependencies: ["WeftFilter"]),
     .testTarget(name: "WeftFiltersTests", dependencies: ["WeftFilters"]),
     .testTarget(name: "WeftLuaTests", dependencies: ["WeftLua", "WeftBundle", "CLuaHost"]),
+    .testTarget(name: "WeftFilterTestTests", dependencies: ["WeftFilterTest"]),
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
     // Drives the built binary; depends on it so that it is built.
     .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux"]),

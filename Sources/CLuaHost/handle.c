@@ -1,6 +1,5 @@
 // The handle's other methods, logging, and the global tables.
 #include "host.h"
-#include <time.h>
 
 int wl_handle_body(lua_State *L);
 int wl_handle_body_chunks(lua_State *L);
@@ -136,18 +135,15 @@ static int weft_sleep(lua_State *L) {
 
 enum { MILLISECOND = 0, MICROSECOND = 1 };
 
-static lua_Integer now(int resolution) {
-  struct timespec t;
-  if (clock_gettime(CLOCK_REALTIME, &t) != 0) return 0;
-  return resolution == MICROSECOND ? (lua_Integer)t.tv_sec * 1000000 + t.tv_nsec / 1000
-                                   : (lua_Integer)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+static lua_Integer now(lua_State *L, int resolution) {
+  return (lua_Integer)(wl_wall(wl_host_of(L)) / (resolution == MICROSECOND ? 1000 : 1000000));
 }
 
 static int handle_timestamp(lua_State *L) {
   wl_self(L, WL_HANDLE);
   lua_Integer resolution = luaL_optinteger(L, 2, MILLISECOND);
   if (resolution != MILLISECOND) luaL_error(L, "timestamp format must be MILLISECOND.");
-  lua_pushinteger(L, now(MILLISECOND));
+  lua_pushinteger(L, now(L, MILLISECOND));
   return 1;
 }
 
@@ -157,7 +153,7 @@ static int handle_timestamp_string(lua_State *L) {
   if (resolution != MILLISECOND && resolution != MICROSECOND) {
     luaL_error(L, "timestamp format must be MILLISECOND or MICROSECOND.");
   }
-  lua_pushfstring(L, "%I", (LUAI_UACINT)now((int)resolution));
+  lua_pushfstring(L, "%I", (LUAI_UACINT)now(L, (int)resolution));
   return 1;
 }
 

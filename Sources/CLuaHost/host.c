@@ -175,8 +175,7 @@ static int run_entry(lua_State *L) {
 
 static int run_check(lua_State *L) { return compile(L, lua_touserdata(L, 1)) != LUA_OK ? lua_error(L) : 0; }
 
-// Calls `function` with a light userdata, protected and within the limits.
-static int protect(wl_host *h, lua_CFunction function, const void *argument) {
+int wl_protect(wl_host *h, lua_CFunction function, const void *argument) {
   lua_State *L = h->main;
   if (!wl_enter(h, L)) {
     wl_set_error(h, WL_NO_TIMER_ERROR);
@@ -208,14 +207,14 @@ int wl_load(wl_host *h, const wl_source *sources, size_t count, wl_text entry, u
   h->cpu_limit = cpu;
   for (size_t i = 0; i < count; i++) {
     if (sources[i].path.count == entry.count && memcmp(sources[i].path.base, entry.base, entry.count) == 0) {
-      return protect(h, run_entry, &sources[i]);
+      return wl_protect(h, run_entry, &sources[i]);
     }
   }
   wl_set_error(h, "the entry file is missing");
   return WL_FAILED;
 }
 
-int wl_check(wl_host *h, const wl_source *source) { return protect(h, run_check, source); }
+int wl_check(wl_host *h, const wl_source *source) { return wl_protect(h, run_check, source); }
 
 int wl_has(const wl_host *h, int function) {
   return function >= 1 && function <= WL_FUNCTIONS && h->functions[function] != LUA_NOREF;

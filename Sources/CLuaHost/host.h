@@ -56,6 +56,16 @@ struct wl_host {
   size_t tape_count;
   size_t tape_capacity;
 
+  // For tests (see wl_testing.h); NULL in a proxy.
+  const uint64_t *wall;
+  wl_bridge bridge;
+  void *bridge_context;
+  const wl_line_counts *line_counts;
+  size_t counted_files;
+  // The source that ran last, by the address of its name.
+  const char *counted_name;
+  const wl_line_counts *counted;
+
   size_t error_count;
   char error[WL_ERROR_BYTES];
 };
@@ -83,6 +93,11 @@ static inline wl_text wl_bytes(const void *base, size_t count) {
 void wl_set_error(wl_host *host, const char *text);
 // Describes the error that has ended `thread`, and classifies it.
 int wl_failed(wl_host *host, lua_State *thread, int status, int expired);
+// Calls `function` with a light userdata, protected and within the limits.
+int wl_protect(wl_host *host, lua_CFunction function, const void *argument);
+
+// testing.c: nanoseconds since 1970, as scripts see them.
+uint64_t wl_wall(const wl_host *host);
 
 // guard.c: bounds a call's processor time. `wl_enter` returns 0 when the system gives no timer.
 int wl_enter(wl_host *host, lua_State *L);

@@ -54,9 +54,10 @@ struct WeftRoot: ParsableCommand {
         weft run -f config/
         weft check -f config/
         weft routes -f config/ GET http://shop.example/cart
+        weft filter test filters/tenant-tag
 
       Documentation: docs/README.md
       """,
     version: WeftCommandLine.version,
-    subcommands: [RunCommand.self, CheckCommand.self, RoutesCommand.self, FiltersCommand.self])
+    subcommands: [RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self])
 }

@@ -198,7 +198,9 @@ final class LuaFilter: HTTPFilter {
     let failure = state.failure(outcome)
     if failure.reason == .limit { series.limits.add() } else { series.errors.add() }
     guard let suppressed = state.errorLog.take(now: now) else { return }
-    var metadata: Logger.Metadata = ["filter": "\(type.filterName)", "bundle": "\(type.program.name)"]
+    var metadata: Logger.Metadata = [
+      "filter": "\(type.filterName)", "bundle": "\(type.program.name)", "reason": "\(failure.reason.rawValue)",
+    ]
     if suppressed > 0 { metadata["suppressed"] = "\(suppressed)" }
     type.logger.error("\(failure)", metadata: metadata)
   }

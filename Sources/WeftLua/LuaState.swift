@@ -56,12 +56,21 @@ final class LuaState {
   /// Processor time for running a bundle's files when it is loaded.
   private static let loadNanoseconds: UInt64 = 1_000_000_000
 
+  /// What keeps a test's instruments alive.
+  private let bridge: LuaBridge?
+
   /// - Parameter worker: that the state is for; nil: only to see whether the script can be loaded.
-  init(_ program: LuaProgram, on worker: WorkerContext? = nil) throws(LuaFailure) {
+  init(
+    _ program: LuaProgram, on worker: WorkerContext? = nil, _ instruments: LuaInstruments? = nil
+  ) throws(LuaFailure) {
     var accessors = LuaAccessors.table()
     let environment = LuaEnvironment(program, worker)
     let context = Unmanaged.passUnretained(environment).toOpaque()
     guard let host = wl_open(&accessors, context, program.limits.memory) else {
+      throw LuaFailure(Int32(WL_FAILED_MEMORY), "no memory for a Lua state")
+    }
+    if let instruments, !instruments.install(in: host) {
+      wl_close(host)
       throw LuaFailure(Int32(WL_FAILED_MEMORY), "no memory for a Lua state")
     }
     let entry = wl_text(program.entry.bytes)
@@ -71,7 +80,8 @@ final class LuaState {
       wl_close(host)
       throw LuaFailure(outcome, message)
     }
-    wl_limit_cpu(host, UInt64(clamping: program.limits.cpu.nanoseconds))
+    wl_limit_cpu(host, UInt64(clamping: program.limits.cpu.nanoseconds) &* (instruments?.cpuFactor ?? 1))
+    bridge = instruments?.bridge
     self.program = program
     self.environment = environment
     self.host = host

@@ -15,9 +15,11 @@ enum LuaStates {
   private static let entries = Locked<[Entry]>([])
 
   /// The worker's state for `program`, made if there is none.
-  static func state(for program: LuaProgram, on worker: WorkerContext) throws(LuaFailure) -> LuaState {
+  static func state(
+    for program: LuaProgram, on worker: WorkerContext, _ instruments: LuaInstruments? = nil
+  ) throws(LuaFailure) -> LuaState {
     if let known = find(program.key, worker) { return known }
-    let made = try LuaState(program, on: worker)
+    let made = try LuaState(program, on: worker, instruments)
     let entry = Entry(
       worker: worker, state: made, key: program.key, registry: ObjectIdentifier(worker.metrics.registry))
     entries.withLock { list in

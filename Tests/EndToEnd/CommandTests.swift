@@ -33,7 +33,7 @@ struct CommandTests {
       let result = try Tool.run(WeftBinary.path, arguments)
       #expect(result.code == 0, "\(arguments)")
       #expect(result.errorOutput.isEmpty)
-      for command in ["run", "check", "routes", "filters"] { #expect(result.output.contains("  \(command)  ")) }
+      for command in ["run", "check", "routes", "filter"] { #expect(result.output.contains("\n  \(command)")) }
     }
     let options = [
       "run": [
@@ -41,10 +41,11 @@ struct CommandTests {
         "--log-level", "--log-format", "--pin-workers",
       ],
       "check": ["--file", "--bundles", "--strict", "--json"], "routes": ["--file", "--bundles", "--header"],
-      "filters": ["--json"],
+      "filter list": ["--json"], "filter test": ["--filter", "--fail-fast", "--verbose", "--timeout"],
     ]
     for (command, names) in options {
-      for arguments in [[command, "--help"], ["help", command]] {
+      let words = command.split(separator: " ").map(String.init)
+      for arguments in [words + ["--help"], ["help"] + words] {
         let result = try Tool.run(WeftBinary.path, arguments)
         #expect(result.code == 0)
         #expect(result.output.contains("weft \(command)"), "an example")
@@ -64,7 +65,8 @@ struct CommandTests {
       (["run", "-f", "a", "--admin", "nowhere"], "--admin"), (["routes", "-f", "a", "GET"], "url"),
       (["routes", "GET", "http://a/"], "-f"), (["routes", "-f", "a", "GET", "ftp://a/"], "ftp://a/"),
       (["routes", "-f", "a", "GET", "http://a/", "-H", "nocolon"], "nocolon"),
-      (["routes", "-f", "a", "GET", "http://a:99999/"], "port"), (["filters", "--yaml"], "--yaml"),
+      (["routes", "-f", "a", "GET", "http://a:99999/"], "port"), (["filter", "list", "--yaml"], "--yaml"),
+      (["filter", "test"], "folders"), (["filter", "test", "x", "--filter", "("], "--filter"),
     ]
     for (arguments, reason) in cases {
       let result = try Tool.run(WeftBinary.path, arguments)
@@ -171,12 +173,12 @@ struct CommandTests {
     }
   }
 
-  // MARK: weft filters
+  // MARK: weft filter list
 
-  @Test("filters lists the types")
+  @Test("filter list lists the types")
   func filters() throws {
-    let text = try WeftBinary.run("filters")
-    let json = try WeftBinary.run("filters", "--json")
+    let text = try WeftBinary.run("filter", "list")
+    let json = try WeftBinary.run("filter", "list", "--json")
     #expect(text.code == 0 && json.code == 0)
     let names = text.output.split(separator: "\n").map(String.init)
     #expect(names == names.sorted() && names.contains("lua") && names.contains("rate-limit"))

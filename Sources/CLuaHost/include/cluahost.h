@@ -241,4 +241,6 @@ size_t wl_free_slots(const wl_host *host);
 // Whether signals reach a thread that only computes: not under ThreadSanitizer.
 int wl_can_interrupt(void);
 
+#include "wl_testing.h"
+
 #endif

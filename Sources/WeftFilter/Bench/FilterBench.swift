@@ -80,6 +80,12 @@ public final class FilterBench {
     built = nil
   }
 
+  /// Begins the chain anew. Exchanges under way keep theirs.
+  public func removeFilters() {
+    entries = []
+    built = nil
+  }
+
   /// The filters that were added, in order.
   public var chain: FilterChain {
     if let built { return built }
@@ -105,13 +111,23 @@ public final class FilterBench {
     chunked: Bool = false, trailers: [String] = [], version: String = "HTTP/1.1",
     setUp: (inout FilterBenchSurroundings) -> Void = { _ in }
   ) throws(FilterBenchError) -> FilterBenchExchange {
+    try request(
+      method, target, headers, bytes: body.map { Array($0.utf8) }, chunked: chunked, trailers: trailers,
+      version: version, setUp: setUp)
+  }
+
+  /// The same with bytes that need not be text.
+  @discardableResult
+  public func request(
+    _ method: String, _ target: String, _ headers: [String], bytes pieces: [[UInt8]], chunked: Bool = false,
+    trailers: [String] = [], version: String = "HTTP/1.1", setUp: (inout FilterBenchSurroundings) -> Void = { _ in }
+  ) throws(FilterBenchError) -> FilterBenchExchange {
     var surroundings = FilterBenchSurroundings()
     setUp(&surroundings)
     var lines = headers
     let names = headers.map { $0.prefix { $0 != ":" }.lowercased() }
     if !names.contains("host") { lines.insert("host: example.com", at: 0) }
-    let pieces = body.map { Array($0.utf8) }
-    if !body.isEmpty && !names.contains("content-length") && !names.contains("transfer-encoding") {
+    if !pieces.isEmpty && !names.contains("content-length") && !names.contains("transfer-encoding") {
       let length = pieces.reduce(0) { $0 + $1.count }
       lines.append(chunked ? "transfer-encoding: chunked" : "content-length: \(length)")
     }
@@ -141,6 +157,7 @@ public struct FilterBenchSurroundings {
   public var service = "default/service:80"
   public var listener = "default/gateway/http"
   public var isTLS = false
+  public var routeMetadata: RouteMetadata?
   /// Bytes of the path that the route's PathPrefix matched.
   public var matchedPrefixLength = 0
 }

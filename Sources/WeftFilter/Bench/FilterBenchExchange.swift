@@ -61,6 +61,7 @@ public final class FilterBenchExchange {
     state.pointee.peerAddress = around.client
     state.pointee.localAddress = around.local
     state.pointee.isTLS = around.isTLS
+    state.pointee.routeMetadata = around.routeMetadata
     state.pointee.matchedPrefixLength = around.matchedPrefixLength
     state.pointee.started = worker.clock.pointee.now
     state.pointee.startedWall = worker.clock.pointee.wall
@@ -78,6 +79,8 @@ public final class FilterBenchExchange {
   public var handle: Exchange { Exchange(state) }
   public var flags: ResponseFlags { state.pointee.responseFlags }
   public var details: String { "\(state.pointee.details)" }
+  /// Whether a filter holds the exchange back.
+  public var isHeld: Bool { isSuspended }
   /// Services that filters have asked to be sent a copy.
   public var mirrors: [String] { state.pointee.mirrors.map(\.name) }
   /// The retry policy that a filter has put on the exchange.
@@ -142,6 +145,18 @@ public final class FilterBenchExchange {
     }
     state.pointee.attempts += 1
     return pause
+  }
+
+  /// No response comes: the proxy answers with an error of its own, which goes through the chain as any response does.
+  /// Only in `.upstream`.
+  public func upstreamFails(
+    _ status: Int, _ message: StaticString, details: StaticString, flags: ResponseFlags = []
+  ) throws(FilterBenchError) {
+    if progress != .upstream { throw FilterBenchError(description: "no response is awaited in .\(progress)") }
+    handle.respond(status, body: Bytes(message), details: details)
+    handle.addFlags(flags)
+    respondLocally(from: chain.count - 1)
+    bench.worker.runResumed()
   }
 
   /// The exchange ends: the chain's log phase, then whatever filters hold is given back. Also what a client does that

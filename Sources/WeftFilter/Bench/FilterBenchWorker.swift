@@ -7,6 +7,7 @@ import WeftTelemetry
 public final class FilterBenchWorker: WorkerContext {
   /// A call that a filter has made and that nobody has answered yet.
   struct PendingCall {
+    let id: Int
     let call: ServiceCall
     let completion: (borrowing ServiceCallResult) -> Void
   }
@@ -15,6 +16,7 @@ public final class FilterBenchWorker: WorkerContext {
   private var resumed: [ExchangeReference] = []
   private var timers: [ExchangeReference: UInt64] = [:]
   private var pending: [PendingCall] = []
+  private var callCount = 0
   private var isRunning = false
   /// Whether the next calls to services are refused.
   public var refusesCalls = false
@@ -46,7 +48,8 @@ public final class FilterBenchWorker: WorkerContext {
     _ request: ServiceCall, completion: @escaping (borrowing ServiceCallResult) -> Void
   ) -> Bool {
     if refusesCalls { return false }
-    pending.append(PendingCall(call: request, completion: completion))
+    callCount += 1
+    pending.append(PendingCall(id: callCount, call: request, completion: completion))
     return true
   }
 
@@ -55,14 +58,26 @@ public final class FilterBenchWorker: WorkerContext {
   /// Calls to services that wait for an answer, the oldest first.
   public var calls: [ServiceCall] { pending.map(\.call) }
 
+  /// The same with the numbers by which `answerCall(id:_:_:body:failure:)` knows them: 1, 2, ... in the order in which
+  /// they were made.
+  public var numberedCalls: [(id: Int, call: ServiceCall)] { pending.map { ($0.id, $0.call) } }
+
+  /// Nanoseconds until the next timer that is set; nil when there is none.
+  public var nextTimer: UInt64? { timers.values.min().map { $0 > now ? $0 - now : 0 } }
+
   /// Milliseconds until each timer that is set; at most one an exchange.
   public var timerDelays: [UInt64] { timers.values.map { ($0 &- now) / 1_000_000 }.sorted() }
 
   /// Answers the oldest call.
   /// - Parameter status: 0: no response came.
   public func answerCall(_ status: Int, _ headers: [String] = [], body: String = "", failure: String = "") {
-    if pending.isEmpty { return }
-    let next = pending.removeFirst()
+    if let first = pending.first { answerCall(id: first.id, status, headers, body: Array(body.utf8), failure: failure) }
+  }
+
+  /// Answers one call, whatever its age; nothing happens when it has been answered.
+  public func answerCall(id: Int, _ status: Int, _ headers: [String] = [], body: [UInt8], failure: String = "") {
+    guard let i = pending.firstIndex(where: { $0.id == id }) else { return }
+    let next = pending.remove(at: i)
     let head = UnsafeMutablePointer<MessageHead>.allocate(capacity: 1)
     head.initialize(to: MessageHead())
     defer {

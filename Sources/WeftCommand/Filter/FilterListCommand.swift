@@ -1,14 +1,14 @@
 import ArgumentParser
 
-struct FiltersCommand: ParsableCommand {
+struct FilterListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "filters",
+    commandName: "list",
     abstract: "List the filter types that this build knows.",
     discussion: """
       A type's name is what `spec.type` of a Filter resource says. docs/filters/ has a page for each built-in one.
 
       Example:
-        weft filters
+        weft filter list
       """)
 
   @Flag(help: "As a JSON array.")

@@ -1,0 +1,28 @@
+describe("the tenant", function()
+  test("is the first label of the host", function()
+    local res = request{host = "acme.shop.example"}
+    assert_header(res.upstream, "x-tenant", "acme")
+  end)
+
+  test("is none for a host of two labels", function()
+    local res = request{host = "shop.example"}
+    assert_header(res.upstream, "x-tenant", "none")
+  end)
+
+  test("is not what the client says", function()
+    local res = request{host = "acme.shop.example", headers = {["x-tenant"] = {"evil", "worse"}}}
+    assert_equal(header_values(res.upstream, "x-tenant"), {"acme"})
+  end)
+end)
+
+test("header and default are settings", function()
+  settings{header = "x-customer", default = "nobody"}
+  local res = request{host = "localhost"}
+  assert_header(res.upstream, "x-customer", "nobody")
+  assert_header(res.upstream, "x-tenant", false)
+end)
+
+test("a header's name that is none is refused", function()
+  local problem = assert_error(function() settings{header = "bad name"} end, "settings.header")
+  assert_match(problem, "does not match the pattern")
+end)
