@@ -158,3 +158,80 @@ int wl_drive(wl_host *h, const char *function, wl_text argument, uint64_t cpu, w
   *result = call.result;
   return outcome;
 }
+
+// Measurements and listings
+
+void wl_collect(wl_host *h, int go_on) {
+  lua_gc(h->main, LUA_GCRESTART);
+  lua_gc(h->main, LUA_GCCOLLECT);
+  if (!go_on) lua_gc(h->main, LUA_GCSTOP);
+}
+
+// Adds the names of the table on top of the stack, with the prefix, to the list below it; tables under it as well.
+static void list_paths(lua_State *L, const char *prefix, int depth) {
+  luaL_checkstack(L, 8, "listing");
+  int table = lua_gettop(L);
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      lua_pop(L, 1);
+      continue;
+    }
+    const char *path = lua_pushfstring(L, "%s.%s", prefix, lua_tostring(L, -2));
+    if (lua_istable(L, -2) && depth < 4) {
+      lua_pushvalue(L, table - 1);
+      lua_pushvalue(L, -3);
+      list_paths(L, path, depth + 1);
+      lua_pop(L, 2);
+    } else {
+      lua_pushvalue(L, -1);
+      lua_rawseti(L, table - 1, (lua_Integer)lua_rawlen(L, table - 1) + 1);
+    }
+    lua_pop(L, 2);
+  }
+}
+
+// Adds the methods of the metatable on top of the stack to the table of classes at `classes`.
+static void list_class(lua_State *L, int classes) {
+  int metatable = lua_gettop(L);
+  if (lua_getfield(L, metatable, "__name") != LUA_TSTRING || lua_getfield(L, metatable, "__index") != LUA_TTABLE) {
+    lua_settop(L, metatable);
+    return;
+  }
+  const char *name = lua_tostring(L, metatable + 1);
+  if (lua_getfield(L, classes, name) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, classes, name);
+  }
+  lua_pushnil(L);
+  while (lua_next(L, metatable + 2)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING) continue;
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, metatable + 3, (lua_Integer)lua_rawlen(L, metatable + 3) + 1);
+  }
+  lua_settop(L, metatable);
+}
+
+static int list_api(lua_State *L) {
+  wl_text *result = lua_touserdata(L, 1);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushnil(L);
+  while (lua_next(L, LUA_REGISTRYINDEX)) {
+    if (lua_istable(L, -1)) list_class(L, 3);
+    lua_pop(L, 1);
+  }
+  lua_setfield(L, 2, "classes");
+  lua_newtable(L);
+  lua_getglobal(L, "weft");
+  list_paths(L, "weft", 0);
+  lua_pop(L, 1);
+  lua_setfield(L, 2, "weft");
+  *result = wl_write_tape(L, 2);
+  return 0;
+}
+
+int wl_list_api(wl_host *h, wl_text *listing) { return wl_protect(h, list_api, listing); }

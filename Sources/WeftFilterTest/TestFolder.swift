@@ -53,9 +53,9 @@ struct TestFolder {
 }
 
 /// Whole files, read and written.
-enum FileText {
+public enum FileText {
   /// - Throws: `ConfigError` when there is no such file or it is longer than a file of a bundle may be.
-  static func read(_ path: String) throws(ConfigError) -> [UInt8] {
+  public static func read(_ path: String) throws(ConfigError) -> [UInt8] {
     let fd = open(path, O_RDONLY | O_CLOEXEC)
     if fd < 0 { throw error(path, "cannot be opened: \(reason)") }
     defer { close(fd) }
@@ -72,7 +72,7 @@ enum FileText {
   }
 
   /// - Throws: `ConfigError` when the file cannot be written.
-  static func write(_ text: String, to path: String) throws(ConfigError) {
+  public static func write(_ text: String, to path: String) throws(ConfigError) {
     let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     if fd < 0 { throw error(path, "cannot be written: \(reason)") }
     defer { close(fd) }

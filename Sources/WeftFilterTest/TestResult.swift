@@ -31,10 +31,12 @@ public struct TestPlace: Sendable, CustomStringConvertible {
 
   public var description: String { "\(file):\(line)" }
 
-  /// Reads `tests/a.lua:12`, below `folder`.
+  /// Reads `tests/a.lua:12`, below `folder`, with the folder's own path before it or without.
   init?(_ text: String, in folder: String) {
     guard let colon = text.lastIndex(of: ":"), let line = Int(text[text.index(after: colon)...]) else { return nil }
-    file = "\(folder)/\(text[..<colon])"
+    // What the host says of a bundle's files has the folder before them already.
+    let path = text.hasPrefix("./") ? text[..<colon].dropFirst(2) : text[..<colon]
+    file = path.hasPrefix("\(folder)/") ? String(path) : "\(folder)/\(path)"
     self.line = line
   }
 }

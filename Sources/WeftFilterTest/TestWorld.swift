@@ -39,11 +39,13 @@ final class TestWorld {
   private let instruments: LuaInstruments
   private let cpuLimit: UInt64
   private let cpuStart: UInt64
-  private var isConfigured = false
+  private(set) var isConfigured = false
   var running: [Int: Running] = [:]
   var due: [Due] = []
-  /// Calls of services, as the test sees them, by number less one.
+  /// Calls of services, as the test sees them.
   var calls: [LuaValue] = []
+  /// The number of the last one.
+  var lastCall = 0
   /// Reports of failed calls that no result has shown yet begin here in the log.
   private var failuresShown = 0
 
@@ -63,6 +65,7 @@ final class TestWorld {
 
   deinit {
     for (_, one) in running { one.exchange.end() }
+    bench.removeFilters()
   }
 
   /// - Throws: when the test has used up its time.
@@ -75,7 +78,8 @@ final class TestWorld {
   // MARK: The filter
 
   /// Makes the filter anew, with these options of the Filter resource's `config`.
-  func configure(_ options: LuaValue) throws {
+  /// - Parameter wrap: what stands in the chain for the filter.
+  func configure(_ options: LuaValue, wrap: (HTTPFilter) -> HTTPFilter = { $0 }) throws {
     let bundlePath = folder.path.hasPrefix("/") ? folder.path : "./\(folder.path)"
     var fields = ["\"bundle\":\(JSONText.quote(bundlePath))"]
     let settings = options["settings"]
@@ -101,7 +105,7 @@ final class TestWorld {
       throw Mistake(lines.joined(separator: "\n"))
     }
     bench.removeFilters()
-    bench.add(filter, name: folder.bundle.manifest.name)
+    bench.add(wrap(filter), name: folder.bundle.manifest.name)
     isConfigured = true
   }
 

@@ -118,3 +118,37 @@ package enum LuaLines {
     return outcome == WL_DONE ? active.indices.filter { active[$0] != 0 } : []
   }
 }
+
+/// What a state's scripts find.
+package enum LuaListing {
+  /// A tape of a table: `classes`, the names of methods by class; `weft`, the paths of what is in the `weft` table.
+  package static func api() throws -> [UInt8] {
+    let source = Bundle.Source(path: "main.lua", text: [])
+    let program = LuaProgram(
+      name: "listing", entry: "main.lua", sources: [source], digest: "", limits: BundleLimits())
+    let state = try LuaState(program)
+    var listing = wl_text.none
+    let outcome = wl_list_api(state.host, &listing)
+    if outcome != WL_DONE { throw state.failure(outcome) }
+    return listing.bytes.array
+  }
+}
+
+/// The memory of a Lua filter's state, for measurements.
+package struct LuaMemory {
+  private let state: LuaState
+
+  /// nil: it is no Lua filter.
+  package init?(of filter: HTTPFilter) {
+    guard let filter = filter as? LuaFilter else { return nil }
+    state = filter.state
+  }
+
+  /// Bytes in use.
+  package var bytes: Int { state.memory }
+
+  /// Collects everything, and nothing any more until `collect`: what is in use then grows by what is made.
+  package func stopCollecting() { wl_collect(state.host, 0) }
+  /// Collects everything, and goes on collecting.
+  package func collect() { wl_collect(state.host, 1) }
+}

@@ -41,7 +41,13 @@ struct CommandTests {
         "--log-level", "--log-format", "--pin-workers",
       ],
       "check": ["--file", "--bundles", "--strict", "--json"], "routes": ["--file", "--bundles", "--header"],
-      "filter list": ["--json"], "filter test": ["--filter", "--fail-fast", "--verbose", "--timeout"],
+      "filter list": ["--json"],
+      "filter test": [
+        "--filter", "--fail-fast", "--verbose", "--timeout", "--json", "--junit", "--coverage", "--coverage-lcov",
+        "--watch",
+      ],
+      "filter run": ["--request", "--response", "--service", "--settings", "--json", "-X", "-H", "-d"],
+      "filter bench": ["--request", "--seconds", "--json"],
     ]
     for (command, names) in options {
       let words = command.split(separator: " ").map(String.init)

@@ -14,6 +14,7 @@ struct FilterTestCommand: ParsableCommand {
       Examples:
         weft filter test filters/tenant-tag
         weft filter test filters/* --filter 'answers 403'
+        weft filter test filters/tenant-tag --coverage --watch
       """)
 
   @Argument(help: "Folders of bundles.")
@@ -28,6 +29,21 @@ struct FilterTestCommand: ParsableCommand {
   @Flag(name: .shortAndLong, help: "Name every test.")
   var verbose = false
 
+  @Flag(help: "One JSON object a line: a file each, and the sum.")
+  var json = false
+
+  @Option(help: "Write the results to this file, as JUnit does, for CI systems.")
+  var junit: String?
+
+  @Flag(help: "Report which lines of the bundle have run.")
+  var coverage = false
+
+  @Option(help: "Write which lines have run to this file, as lcov does.")
+  var coverageLcov: String?
+
+  @Flag(help: "Run again whenever a file of a bundle changes.")
+  var watch = false
+
   @Option(help: "Seconds of processor time that one test may use.")
   var timeout: Double = 5
 
@@ -40,6 +56,7 @@ struct FilterTestCommand: ParsableCommand {
     var options = TestOptions()
     options.failsFast = failFast
     options.cpu = UInt64(timeout * 1e9)
+    options.countsLines = coverage || coverageLcov != nil
     if let filter {
       do {
         options.filter = try Pattern(filter, anchoring: .anywhere, options: .utf8)
@@ -51,24 +68,36 @@ struct FilterTestCommand: ParsableCommand {
   }
 
   func run() throws {
-    let report = ConsoleReport(usesColor: isatty(1) == 1, isVerbose: verbose)
-    let runner = TestRunner(try options())
-    runner.onFile = { Output.write(report.text($0)) }
-    let result = runner.run(folders)
-    Output.write(report.summary(result))
-    if !result.isSuccess { throw ExitCode(1) }
-  }
-}
-
-/// Standard output at once, so that progress is seen as it is made.
-enum Output {
-  static func write(_ text: String, to fd: Int32 = 1) {
-    var rest = Array(text.utf8)[...]
-    while !rest.isEmpty {
-      let n = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
-      if n < 0 && errno == EINTR { continue }
-      if n <= 0 { return }
-      rest = rest.dropFirst(n)
+    let options = try options()
+    if !watch {
+      if try !runOnce(options) { throw ExitCode(1) }
+      return
     }
+    var changes = try FolderWatch()
+    while true {
+      changes.begin(folders)
+      if !json && isatty(1) == 1 { Output.write("\u{1b}[2J\u{1b}[H") }
+      _ = try runOnce(options)
+      if !json { Output.write("\nwaiting for changes; Ctrl-C ends this\n") }
+      changes.wait()
+    }
+  }
+
+  private func runOnce(_ options: TestOptions) throws -> Bool {
+    let console = ConsoleReport(usesColor: isatty(1) == 1, isVerbose: verbose)
+    let runner = TestRunner(options)
+    let isJSON = json
+    runner.onFile = { Output.write(isJSON ? JSONReport.text($0) : console.text($0)) }
+    let report = runner.run(folders)
+    let lines = CoverageReport(runner.coverage.flatMap(\.files))
+    if json {
+      Output.write(JSONReport.summary(report, coverage: lines.files))
+    } else {
+      if coverage && !lines.files.isEmpty { Output.write(lines.text(usesColor: isatty(1) == 1)) }
+      Output.write(console.summary(report))
+    }
+    if let junit { try Output.save(JUnitReport.text(report), to: junit) }
+    if let coverageLcov { try Output.save(lines.lcov, to: coverageLcov) }
+    return report.isSuccess
   }
 }

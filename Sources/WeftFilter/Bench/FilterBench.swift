@@ -124,13 +124,7 @@ public final class FilterBench {
   ) throws(FilterBenchError) -> FilterBenchExchange {
     var surroundings = FilterBenchSurroundings()
     setUp(&surroundings)
-    var lines = headers
-    let names = headers.map { $0.prefix { $0 != ":" }.lowercased() }
-    if !names.contains("host") { lines.insert("host: example.com", at: 0) }
-    if !pieces.isEmpty && !names.contains("content-length") && !names.contains("transfer-encoding") {
-      let length = pieces.reduce(0) { $0 + $1.count }
-      lines.append(chunked ? "transfer-encoding: chunked" : "content-length: \(length)")
-    }
+    let lines = Self.complete(request: headers, pieces, chunked: chunked)
     let head = "\(method) \(target) \(version)\r\n" + lines.map { $0 + "\r\n" }.joined() + "\r\n"
     nextSlot += 1
     let exchange = FilterBenchExchange(bench: self, slot: nextSlot, surroundings)
@@ -138,6 +132,27 @@ public final class FilterBench {
     try exchange.begin(head: head, pieces: pieces, trailers: trailers)
     worker.runResumed()
     return exchange
+  }
+
+  /// The header lines of a request with what is added to them: Host, and what frames the body.
+  public static func complete(request headers: [String], _ pieces: [[UInt8]], chunked: Bool) -> [String] {
+    var lines = headers
+    let names = headers.map { $0.prefix { $0 != ":" }.lowercased() }
+    if !names.contains("host") { lines.insert("host: example.com", at: 0) }
+    if !pieces.isEmpty && !names.contains("content-length") && !names.contains("transfer-encoding") {
+      let length = pieces.reduce(0) { $0 + $1.count }
+      lines.append(chunked ? "transfer-encoding: chunked" : "content-length: \(length)")
+    }
+    return lines
+  }
+
+  /// The header lines of a response with what frames its body.
+  /// - Parameter length: nil: it comes with chunked coding.
+  public static func complete(response headers: [String], _ status: Int, length: Int?) -> [String] {
+    let names = headers.map { $0.prefix { $0 != ":" }.lowercased() }
+    let mayHaveBody = status >= 200 && status != 204 && status != 304
+    if !mayHaveBody || names.contains("content-length") || names.contains("transfer-encoding") { return headers }
+    return headers + [length.map { "content-length: \($0)" } ?? "transfer-encoding: chunked"]
   }
 
   /// Moves time, and resumes what waited for it.

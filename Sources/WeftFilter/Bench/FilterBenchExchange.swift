@@ -177,12 +177,7 @@ public final class FilterBenchExchange {
   private func parseResponse(
     _ status: Int, _ headers: [String], length: Int?
   ) throws(FilterBenchError) {
-    var lines = headers
-    let names = headers.map { $0.prefix { $0 != ":" }.lowercased() }
-    let mayHaveBody = status >= 200 && status != 204 && status != 304
-    if mayHaveBody && !names.contains("content-length") && !names.contains("transfer-encoding") {
-      lines.append(length.map { "content-length: \($0)" } ?? "transfer-encoding: chunked")
-    }
+    let lines = FilterBench.complete(response: headers, status, length: length)
     let head = keep("HTTP/1.1 \(status) Test\r\n" + lines.map { $0 + "\r\n" }.joined() + "\r\n")
     let outcome = HTTP1Parser.parseResponse(
       head.base, head.count, to: state.pointee.request.method, into: &state.pointee.response, limits: HTTPLimits())
