@@ -19,4 +19,5 @@ enum WeftBinary {
 enum Sanitizer {
   /// It is slow, and its memory is not its own alone.
   static let isOn = getenv("WEFT_SANITIZER") != nil
+  static let isOfThreads = getenv("WEFT_SANITIZER").map { String(cString: $0) } == "thread"
 }
