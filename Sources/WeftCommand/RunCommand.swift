@@ -25,7 +25,7 @@ struct RunCommand: ParsableCommand {
     help: "Configuration: a file or folder of YAML or JSON. May be repeated.")
   var files: [String] = []
 
-  @Option(help: "Address to listen on, such as :8080; instead of -f. May be repeated.")
+  @Option(help: "Address to listen on, such as :8080 or unix:/run/weft.sock; instead of -f. May be repeated.")
   var listen: [String] = []
 
   @Option(help: "Endpoint to send requests to, such as 127.0.0.1:9001. May be repeated.")

@@ -39,6 +39,12 @@ public struct Reactor: ~Copyable {
     try register(fd, token, EPOLLIN.rawValue | (writable ? EPOLLOUT.rawValue : 0), EPOLL_CTL_ADD)
   }
 
+  /// Registers a listener that several threads accept from, each with a descriptor and an epoll instance of its own: an
+  /// arrival wakes one of them or a few, not all (EPOLLEXCLUSIVE).
+  public func addShared(_ fd: Int32, _ token: Token) throws(SystemError) {
+    try register(fd, token, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue, EPOLL_CTL_ADD)
+  }
+
   /// Changes what a level-triggered registration waits for.
   public func update(_ fd: Int32, _ token: Token, readable: Bool, writable: Bool) throws(SystemError) {
     try register(

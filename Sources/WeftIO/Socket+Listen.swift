@@ -81,6 +81,13 @@ extension Socket {
     return fd.release()
   }
 
+  /// Another descriptor for the same socket, for another thread to own.
+  public static func duplicate(_ fd: Int32) throws(SystemError) -> Int32 {
+    let copy = fcntl(fd, F_DUPFD_CLOEXEC, 0)
+    if copy < 0 { throw SystemError(operation: "duplicate a socket", errno: errno) }
+    return copy
+  }
+
   /// Accepts one connection.
   /// - Parameter peer: set to the client's address when there is a connection; `none` for a Unix client.
   public static func accept(_ listener: Int32, peer: inout SocketAddress) -> AcceptOutcome {

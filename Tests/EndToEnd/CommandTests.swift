@@ -90,7 +90,7 @@ struct CommandTests {
     for path in ["a", "a/weft.yaml"] {
       let result = try WeftBinary.run("check", "-f", folder.path(path))
       #expect(result.code == 0)
-      #expect(result.output == "ok: 1 listeners, 2 route rules, 1 filters, 2 services\n")
+      #expect(result.output == "ok: 1 listener, 2 route rules, 1 filter, 2 services\n")
     }
     let json = try WeftBinary.run("check", "--json", "-f", folder.path("a"))
     #expect(json.code == 0 && json.output.isEmpty)
@@ -218,6 +218,6 @@ struct CommandTests {
       "rest/b.yml": parts[4],
     ])
     let result = try WeftBinary.run("check", "-f", folder.path("gateway.yaml"), "-f", folder.path("rest"))
-    #expect(result.output == "ok: 1 listeners, 2 route rules, 1 filters, 2 services\n", "\(result.output)")
+    #expect(result.output == "ok: 1 listener, 2 route rules, 1 filter, 2 services\n", "\(result.output)")
   }
 }

@@ -10,7 +10,7 @@ struct ExamplesTests {
   func quickStart() throws {
     let result = try WeftBinary.run("check", "--strict", "-f", "\(Self.root)/examples/quickstart/gateway.yaml")
     #expect(result.code == 0, "\(result.output)\(result.errorOutput)")
-    #expect(result.output.contains("ok: 1 listeners, 1 route rules, 3 filters, 1 services"))
+    #expect(result.output.contains("ok: 1 listener, 1 route rule, 3 filters, 1 service"))
   }
 
   @Test("the route that a request takes is explained")

@@ -202,7 +202,8 @@ import Testing
       loaded.diagnostics.map(\.description)
         == [
           """
-          command line: ["--listen"]: "localhost:80" is no address to listen on; write :8080, 127.0.0.1:8080 or [::1]:8080
+          command line: ["--listen"]: "localhost:80" is no address to listen on; write :8080, 127.0.0.1:8080, [::1]:8080 or \
+          unix:/path
           """,
           "command line: [\"--to\"]: \"http://a\" is no endpoint; write host:port, such as 127.0.0.1:9001, or unix:/path",
         ].map { $0.replacing("[\"", with: "").replacing("\"]:", with: ":") })

@@ -3,7 +3,7 @@ extension ConfigLoader {
   /// goes through `filters`, in order, to one of `endpoints`.
   ///
   /// - Parameters:
-  ///   - listen: `:8080`, `127.0.0.1:8080` or `[::1]:8080` each.
+  ///   - listen: `:8080`, `127.0.0.1:8080`, `[::1]:8080` or `unix:/path` each.
   ///   - endpoints: as a `weft.dev` Service takes them.
   ///   - filters: folders of Lua bundles.
   public static func load(listen: [String], to endpoints: [String], filters: [String] = []) -> LoadedConfiguration {
@@ -14,8 +14,14 @@ extension ConfigLoader {
     }
     var documents: [String] = []
     for (index, address) in listen.enumerated() {
+      if address.hasPrefix("unix:") {
+        documents.append(gateway("command-line-\(index + 1)", unixPath: String(address.dropFirst(5))))
+        continue
+      }
       guard let (host, port) = listenAddress(address) else {
-        fail("--listen", "\"\(address)\" is no address to listen on; write :8080, 127.0.0.1:8080 or [::1]:8080")
+        fail(
+          "--listen", "\"\(address)\" is no address to listen on; write :8080, 127.0.0.1:8080, [::1]:8080 or unix:/path"
+        )
         continue
       }
       documents.append(gateway("command-line-\(index + 1)", host: host, port: port))
@@ -50,13 +56,23 @@ extension ConfigLoader {
   // YAML takes JSON strings, so quoted text cannot break out of its place.
 
   private static func gateway(_ name: String, host: String, port: Int) -> String {
+    gateway(name, address: host.isEmpty ? "" : "{value: \(JSONText.quote(host))}", port: port)
+  }
+
+  /// A listener needs a port, which a Unix socket has no use for.
+  private static func gateway(_ name: String, unixPath: String) -> String {
+    gateway(
+      name, address: "{type: \(Gateway.Address.unixSocket), value: \(JSONText.quote(unixPath))}", port: 80)
+  }
+
+  private static func gateway(_ name: String, address: String, port: Int) -> String {
     """
     apiVersion: \(ResourceKind.gatewayAPI)/v1
     kind: Gateway
     metadata: {name: \(name)}
     spec:
       gatewayClassName: weft
-      addresses: [\(host.isEmpty ? "" : "{value: \(JSONText.quote(host))}")]
+      addresses: [\(address)]
       listeners: [{name: http, protocol: HTTP, port: \(port)}]
     """
   }

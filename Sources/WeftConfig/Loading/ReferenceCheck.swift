@@ -30,24 +30,34 @@ struct ReferenceCheck {
       warn(
         rejection.parent.origin, "Accepted=False", rejection.reason, "the route is not attached: \(rejection.message)")
     }
+    for attachment in resources.attachments(of: route).attached {
+      guard case .service(let service, _) = attachment.target else { continue }
+      diagnostics.append(
+        route.origin.warning(
+          "HTTPRoute \(route.name) is attached to \(service), whose traffic no listener takes yet: it is compiled and waits"
+        ))
+    }
+    for unresolved in resources.unresolved(of: route) {
+      let reference = unresolved.reference
+      if exists(reference.kind, reference.name) { continue }
+      warn(
+        reference.origin, "ResolvedRefs=False", unresolved.reason, "\(unresolved.message); \(unresolved.consequence)")
+    }
     for rule in route.rules {
       for filter in rule.filters { check(filter, of: route) }
       for backend in rule.backendRefs {
-        check(backend.reference, of: route, "requests for it are answered with 500")
+        checkEndpoints(backend.reference, of: route)
         for filter in backend.filters { check(filter, of: route) }
       }
     }
   }
 
   private mutating func check(_ filter: HTTPRouteFilter, of route: HTTPRoute) {
-    switch filter.action {
-    case .requestMirror(let mirror): check(mirror.backendRef, of: route, "nothing is mirrored")
-    case .extensionRef(let reference):
-      let name = ResourceName(namespace: route.metadata.namespace, name: reference.name)
-      guard resources.filters[name] == nil, !exists(FilterResource.kind, name) else { return }
-      diagnostics.append(reference.origin.error("no Filter named \"\(reference.name)\"\(advice(name))"))
-    default: break
-    }
+    if case .requestMirror(let mirror) = filter.action { checkEndpoints(mirror.backendRef, of: route) }
+    guard case .extensionRef(let reference) = filter.action else { return }
+    let name = ResourceName(namespace: route.metadata.namespace, name: reference.name)
+    guard resources.filters[name] == nil, !exists(FilterResource.kind, name) else { return }
+    diagnostics.append(reference.origin.error("no Filter named \"\(reference.name)\"\(advice(name))"))
   }
 
   /// What the author of a reference to an unknown Filter may have meant.
@@ -60,20 +70,17 @@ struct ReferenceCheck {
     return name.namespace == "default" ? "" : " in namespace \"\(name.namespace)\""
   }
 
-  private mutating func check(_ reference: BackendReference, of route: HTTPRoute, _ consequence: String) {
-    switch resources.resolve(reference, from: HTTPRoute.kind, in: route.metadata.namespace) {
-    case .weftService: break
-    case .service(let service, _):
-      if service.type != .externalName, resources.endpointSlices(of: service.name).isEmpty,
-        !AddressSyntax.isIP(service.clusterIP ?? "")
-      {
-        diagnostics.append(
-          reference.origin.warning(
-            "Service \(service.name) has no EndpointSlice and no clusterIP; requests for it are answered with 503"))
-      }
-    case .unresolved(let reason, let message):
-      guard !exists(reference.kind, reference.name) else { return }
-      warn(reference.origin, "ResolvedRefs=False", reason, "\(message); \(consequence)")
+  private mutating func checkEndpoints(_ reference: BackendReference, of route: HTTPRoute) {
+    guard
+      case .service(let service, _) = resources.resolve(
+        reference, from: HTTPRoute.kind, in: route.metadata.namespace)
+    else { return }
+    if service.type != .externalName, resources.endpointSlices(of: service.name).isEmpty,
+      !AddressSyntax.isIP(service.clusterIP ?? "")
+    {
+      diagnostics.append(
+        reference.origin.warning(
+          "Service \(service.name) has no EndpointSlice and no clusterIP; requests for it are answered with 503"))
     }
   }
 

@@ -5,11 +5,14 @@ public struct Gateway: Resource {
 
   /// An address that every listener of the Gateway binds.
   public struct Address: Sendable, Hashable {
-    /// `IPAddress`, `Hostname`, or an implementation's own type.
+    /// `IPAddress`, `Hostname`, or an implementation's own type; Weft's own is `unixSocket`.
     public let type: String
     /// Empty: left to the implementation.
     public let value: String
     public let origin: Origin
+
+    /// A Unix socket, by its path.
+    public static let unixSocket = "weft.dev/UnixSocket"
   }
 
   public let metadata: ResourceMetadata
@@ -39,6 +42,9 @@ public struct Gateway: Resource {
       value: reader.string("value", .length(0...253), default: ""), origin: Origin(reader.node))
     if address.type == "IPAddress", !address.value.isEmpty, !AddressSyntax.isIP(address.value) {
       reader.error("value", "\"\(address.value)\" is no IP address; write one such as 127.0.0.1 or ::1")
+    }
+    if address.type == Address.unixSocket, let problem = StringRule.unixSocketPath.problem(address.value) {
+      reader.error("value", problem)
     }
     if address.type == "Hostname", !address.value.isEmpty, let problem = StringRule.hostname.problem(address.value) {
       reader.error("value", problem)
@@ -93,4 +99,12 @@ public struct GatewayClass: Resource {
     origin = Origin(reader.node)
     reader.ignore("spec")
   }
+}
+
+extension StringRule {
+  static let unixSocketPath = StringRule(
+    "a Unix socket is an absolute path of up to 107 bytes such as \"/run/weft.sock\", or \"@name\" for an abstract one",
+    { text in
+      (2...107).contains(text.utf8.count) && (text.hasPrefix("/") || text.hasPrefix("@")) && !text.utf8.contains(0)
+    })
 }

@@ -111,9 +111,6 @@ extension HTTPRoute.Rule {
     retry = reader.optionalObject("retry", HTTPRoute.Retry.init)
     sessionPersistence = reader.optionalObject("sessionPersistence", HTTPRoute.SessionPersistence.init)
     origin = Origin(reader.node)
-    if sessionPersistence != nil {
-      reader.warn("sessionPersistence", "has no effect yet: requests of a session may go to different endpoints")
-    }
     checkPrefixReplacement(reader)
     if !backendRefs.isEmpty, let redirect = filters.first(where: \.action.isRedirect) {
       reader.report(redirect.origin.error("a rule with a RequestRedirect must have no backendRefs; remove either"))

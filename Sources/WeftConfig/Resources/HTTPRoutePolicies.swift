@@ -66,11 +66,11 @@ extension HTTPRoute {
       absoluteTimeout = reader.optionalDuration("absoluteTimeout")
       idleTimeout = reader.optionalDuration("idleTimeout")
       // Up to release 1.4 the API had sessionName and cookieConfig; since then, cookie and header.
-      let sessionName = reader.optionalString("sessionName", .length(1...128))
+      let sessionName = reader.optionalString("sessionName", .headerName)
       let oldLifetime = reader.optionalObject("cookieConfig")?.optionalEnumeration("lifetimeType", Lifetime.self)
       let cookie = reader.optionalObject("cookie")
       let cookieName = cookie?.optionalString("name", .headerName)
-      cookiePath = cookie?.string("path", .length(0...1024), default: "/") ?? "/"
+      cookiePath = cookie?.string("path", .cookiePath, default: "/") ?? "/"
       cookieLifetime = cookie?.optionalEnumeration("lifetimeType") ?? oldLifetime ?? .session
       let headerName = reader.optionalObject("header")?.string("name", .headerName)
       name = cookieName ?? headerName ?? sessionName
@@ -81,4 +81,14 @@ extension HTTPRoute {
       }
     }
   }
+}
+
+extension StringRule {
+  /// The Path attribute of a cookie (RFC 6265 4.1.1).
+  static let cookiePath = StringRule(
+    "a cookie's path begins with \"/\" and has no \";\" and no control characters",
+    { text in
+      text.utf8.count <= 1024 && text.utf8.first == UInt8(ascii: "/")
+        && text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: ";") }
+    })
 }

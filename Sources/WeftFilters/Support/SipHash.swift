@@ -52,6 +52,7 @@ struct SipHash {
     }
   }
 
+  @inline(__always)
   mutating func append(_ word: UInt64) {
     let shift = 8 &* (length & 7)
     length &+= 8
@@ -73,6 +74,7 @@ struct SipHash {
   }
 
   /// The hash of what was appended.
+  @inline(__always)
   consuming func finish() -> UInt64 {
     compress(tail | length &<< 56)
     v2 ^= 0xff

@@ -28,11 +28,21 @@ struct ConfigDump {
     let workers = supervisor.workers.map {
       "{\"worker\":\($0.control.index),\"version\":\($0.control.appliedVersion),\"stalled\":\($0.isStalled)}"
     }
+    let mesh = s.mesh.map { "{\"service\":\(text("\($0.service)")),\"port\":\($0.port.map(String.init) ?? "null")}" }
     return "{\"version\":\(s.version),\"lastReload\":{\"succeeded\":\(reload.succeeded),\"at\":\(reload.at),"
       + "\"errors\":\(list(reload.errors.map(text)))},"
       + "\"files\":\(list((supervisor.loaded?.files ?? []).map(text))),"
       + "\"uptimeMs\":\(supervisor.uptime),\"workers\":\(list(workers)),\"listeners\":\(list(listeners)),"
-      + "\"rules\":\(list(rules))}"
+      + "\"mesh\":\(list(mesh)),\"rules\":\(list(rules)),\"conditions\":\(list(conditions)),"
+      + "\"warnings\":\(list(reload.warnings.map(text)))}"
+  }
+
+  /// What the specification of the Gateway API calls conditions.
+  private var conditions: [String] {
+    (supervisor.loaded?.resources.conditions ?? []).map {
+      "{\"resource\":\(text("\($0.resource)")),\"about\":\(text($0.about)),\"type\":\(text($0.type.rawValue)),"
+        + "\"status\":\($0.status),\"reason\":\(text($0.reason)),\"message\":\(text($0.message))}"
+    }
   }
 
   var clusters: String {

@@ -33,12 +33,18 @@ public enum Proxy {
     _ options: ProxyOptions, registry: FilterRegistry, log: Logger
   ) -> (diagnostics: [Diagnostic], summary: String) {
     let load = ConfigurationLoad(options, registry: registry, metrics: MetricsRegistry(), logger: log)
-    let summary =
-      load.snapshot.map {
-        "\($0.listeners.count) listeners, \($0.rules.count) route rules, \($0.filters.count) filters, "
-          + "\($0.services.count) services"
-      } ?? ""
-    return (load.diagnostics, summary)
+    return (load.diagnostics, load.snapshot?.summary ?? "")
+  }
+}
+
+extension Snapshot {
+  /// What it holds, in a line.
+  var summary: String {
+    func count(_ n: Int, _ noun: String) -> String { "\(n) \(noun)\(n == 1 ? "" : "s")" }
+    return [
+      count(listeners.count, "listener"), count(rules.count, "route rule"), count(filters.count, "filter"),
+      count(services.count, "service"),
+    ].joined(separator: ", ")
   }
 }
 

@@ -77,6 +77,18 @@ extension Proxy {
     }
   }
 
+  /// What a worker does with a path before it looks for a route.
+  private static func normalise(_ head: inout MessageHead) -> PathNormalizer.Outcome {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64 * 1024) { memory in
+      guard let base = memory.baseAddress else { return .refused }
+      var w = ByteWriter(base, memory.count)
+      let outcome = PathNormalizer.normalise(head.path, options: .decodeUnreserved, into: &w)
+      if outcome != .changed { return outcome }
+      w.append(head.headers.text(head.target).slice(head.pathLength, Int(head.target.count)))
+      return !w.overflow && head.setTarget(w.bytes) ? .changed : .refused
+    }
+  }
+
   private static func explain(
     _ query: RouteQuery, _ table: ListenerPorts.Routes, _ snapshot: Snapshot
   ) throws -> (text: String, found: Bool) {
@@ -89,11 +101,20 @@ extension Proxy {
     case .incomplete: return ("the request is not complete", false)
     case .complete: break
     }
+    var lines = ["listener \(table.name) at \(table.address)"]
+    switch normalise(&head) {
+    case .refused:
+      return (
+        "the request would be refused with 400: its path leads above the root, or has a malformed percent code", false
+      )
+    case .changed: lines.append("path \(head.path.string), in normal form")
+    case .unchanged: break
+    }
     let explainer = try RouteExplainer(table.specs, listenerHostnames: table.hostnames)
     let explanation = try explainer.explain(
       host: head.headers.value(.host) ?? Bytes(), methodText: head.headers.text(head.methodText), path: head.path,
       query: head.query, headers: head.headers)
-    var lines = ["listener \(table.name) at \(table.address)", "\(explanation)"]
+    lines.append("\(explanation)")
     guard let target = explanation.target else {
       lines.append("no route: the answer is 404")
       return (lines.joined(separator: "\n"), false)

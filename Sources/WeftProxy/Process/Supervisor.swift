@@ -139,7 +139,7 @@ final class Supervisor {
       refuse(["\(error)"])
       return false
     }
-    log.notice("configuration \(new.version) applied (\(reason)): \(summary(new))")
+    log.notice("configuration \(new.version) applied (\(reason)): \(new.summary)")
     if options.watchesFiles { watch(load.watchedPaths, since: load.began) }
     return true
   }
@@ -165,29 +165,10 @@ final class Supervisor {
     snapshot = new
     renewed = [:]
     loaded = load.loaded
-    lastReload = ReloadStatus(succeeded: true, errors: [], at: wallClock())
+    lastReload = ReloadStatus(
+      succeeded: true, errors: [], warnings: load.warnings.map(\.description), at: wallClock())
     status.reloaded("applied", ok: true)
     names?.want(load.names, servers: NameTable.servers(load.loaded.resources.proxy?.dns))
-  }
-
-  /// Opens a socket per worker for each address that is not open yet.
-  private func openListeners(_ new: Snapshot) throws -> [[Int: Int32]] {
-    let open = Set(snapshot?.listeners.map(\.address) ?? [])
-    var descriptors = Array(repeating: [Int: Int32](), count: workers.count)
-    for (l, listener) in new.listeners.enumerated() where !open.contains(listener.address) {
-      for w in workers.indices {
-        do {
-          if snapshot == nil && w == 0 && PortProbe.isServed(listener.address) {
-            throw SystemError(operation: "listen on \(listener.address)", errno: EADDRINUSE)
-          }
-          descriptors[w][l] = try Socket.listen(listener.address)
-        } catch {
-          for opened in descriptors { for fd in opened.values { Socket.close(fd) } }
-          throw listener.origin.error("\(error)")
-        }
-      }
-    }
-    return descriptors
   }
 
   /// The services in force, with the addresses that their names have now.
@@ -307,10 +288,6 @@ final class Supervisor {
 
   var uptime: UInt64 { MonotonicTime.milliseconds() - started }
 
-  func summary(_ s: Snapshot) -> String {
-    "\(s.listeners.count) listeners, \(s.rules.count) route rules, \(s.filters.count) filters, \(s.services.count) services"
-  }
-
   private func wallClock() -> UInt64 {
     var ts = timespec()
     clock_gettime(CLOCK_REALTIME, &ts)
@@ -322,6 +299,8 @@ final class Supervisor {
 struct ReloadStatus {
   var succeeded = true
   var errors: [String] = []
+  /// Of the configuration that was applied.
+  var warnings: [String] = []
   /// Seconds since 1970.
   var at: UInt64 = 0
 }

@@ -53,10 +53,10 @@ struct ConfigurationCompiler {
     compileServices()
     serviceNames = Set(serviceIndex.keys)
     for filter in resources.filters.all { _ = named(filter) }  // also those that no route uses are checked
-    let listeners = compileListeners()
+    let (listeners, mesh) = compileRoutes()
     if diagnostics.contains(where: { $0.severity == .error }) { return nil }
     return Snapshot(
-      version: version, listeners: listeners, rules: rules, services: services, filters: filters,
+      version: version, listeners: listeners, mesh: mesh, rules: rules, services: services, filters: filters,
       settings: ProxySettings(resources.proxy))
   }
 
@@ -194,33 +194,36 @@ struct ConfigurationCompiler {
 
   // MARK: Routes
 
-  private mutating func compileListeners() -> [ListenerSpec] {
+  private mutating func compileRoutes() -> ([ListenerSpec], [MeshSpec]) {
+    var mesh = MeshRoutes()
     var ports = ListenerPorts(resources, previous?.listeners ?? [])
     diagnostics += ports.diagnostics
     for route in resources.httpRoutes.all {
-      let attached = resources.attachments(of: route).attached.compactMap { attachment -> (ListenerName, [String])? in
-        if case .listener(let name) = attachment.target { return (name, attachment.hostnames) }
-        return nil
-      }
+      let attached = resources.attachments(of: route).attached
       if attached.isEmpty { continue }
       for (r, rule) in route.rules.enumerated() {
         let target = rules.count
         rules.append(compile(rule, r, of: route))
         for (m, match) in rule.matches.enumerated() {
-          for (listener, hostnames) in attached {
-            ports.add(
-              match, hostnames: hostnames, listener: listener,
-              order: RouteOrder(
-                created: ListenerPorts.created(route), name: route.name.description, rule: r, match: m),
-              target: target)
+          let order = RouteOrder(
+            created: ListenerPorts.created(route), name: route.name.description, rule: r, match: m)
+          for attachment in attached {
+            switch attachment.target {
+            case .listener(let name):
+              ports.add(match, hostnames: attachment.hostnames, listener: name, order: order, target: target)
+            case .service(let service, let port):
+              let spec = RouteMatchSpec(match, hostnames: attachment.hostnames, order: order, target: target)
+              mesh.add(spec, to: service, port: port, origin: route.origin)
+            }
           }
         }
       }
     }
     routes = ports.routes
     let (listeners, problems) = ports.finish()
-    diagnostics += problems
-    return listeners
+    let (services, meshProblems) = mesh.finish()
+    diagnostics += problems + meshProblems
+    return (listeners, services)
   }
 
   private mutating func compile(_ rule: HTTPRoute.Rule, _ index: Int, of route: HTTPRoute) -> RuleSpec {
@@ -251,7 +254,8 @@ struct ConfigurationCompiler {
     if rule.backendRefs.isEmpty { backends.append(RuleSpec.Backend(weight: 1, service: -1, filters: own)) }
     return RuleSpec(
       name: name, backends: backends, requestTimeout: rule.timeouts.request?.timer ?? 0,
-      backendTimeout: rule.timeouts.backendRequest?.timer ?? 0, metadata: RouteMetadata(route.metadata))
+      backendTimeout: rule.timeouts.backendRequest?.timer ?? 0,
+      session: rule.sessionPersistence.map { SessionSpec($0, rule: name) }, metadata: RouteMetadata(route.metadata))
   }
 }
 

@@ -21,7 +21,13 @@ struct ListenerPorts {
     // Reported when the configuration was loaded.
     let conflicted = resources.conflictedListeners
     for gateway in resources.gateways.all {
-      let ips = gateway.addresses.compactMap { IPAddress($0.value) }
+      let given = gateway.addresses.filter { !$0.value.isEmpty }
+      for address in given where ListenerPorts.socket(address, port: 0) == nil {
+        diagnostics.append(
+          address.origin.warning(
+            "an address of type \(address.type) cannot be listened on: use IPAddress or \(Gateway.Address.unixSocket) (Accepted=False, reason UnsupportedAddress)"
+          ))
+      }
       for listener in gateway.listeners {
         if conflicted[ListenerName(gateway: gateway.name, listener: listener.name)] != nil { continue }
         guard listener.protocol == .http else {
@@ -31,9 +37,17 @@ struct ListenerPorts {
           continue
         }
         guard let number = UInt16(exactly: listener.port) else { continue }
-        for ip in ips.isEmpty ? [.any] : ips { add(SocketAddress(ip, port: number), gateway, listener) }
+        if given.isEmpty { add(SocketAddress(.any, port: number), gateway, listener) }
+        for address in given {
+          if let socket = ListenerPorts.socket(address, port: number) { add(socket, gateway, listener) }
+        }
       }
     }
+  }
+
+  private static func socket(_ address: Gateway.Address, port: UInt16) -> SocketAddress? {
+    if address.type == Gateway.Address.unixSocket { return SocketAddress(unixPath: address.value) }
+    return IPAddress(address.value).map { SocketAddress($0, port: port) }
   }
 
   private mutating func add(_ address: SocketAddress, _ gateway: Gateway, _ listener: Listener) {
@@ -52,24 +66,10 @@ struct ListenerPorts {
     _ match: HTTPRouteMatch, hostnames: [String], listener: ListenerName, order: RouteOrder, target: Int
   ) {
     for (port, hostname) in listeners[listener] ?? [] {
-      var spec = RouteMatchSpec(order: order, target: target)
+      var spec = RouteMatchSpec(match, hostnames: hostnames, order: order, target: target)
       spec.listenerHostname = hostname
-      spec.hostnames = hostnames.isEmpty ? ["*"] : hostnames
-      spec.path =
-        switch match.path.type {
-        case .exact: .exact(match.path.value)
-        case .pathPrefix: .prefix(match.path.value)
-        case .regularExpression: .regex(match.path.value)
-        }
-      spec.method = match.method?.rawValue
-      spec.headers = match.headers.map { ListenerPorts.named($0) }
-      spec.query = match.queryParams.map { ListenerPorts.named($0) }
       ports[port].specs.append(spec)
     }
-  }
-
-  private static func named(_ field: HTTPRouteMatch.Field) -> RouteMatchSpec.NamedMatch {
-    .init(field.name, field.type == .exact ? .exact(field.value) : .regex(field.value))
   }
 
   /// Compiles the tables.
@@ -105,5 +105,26 @@ struct ListenerPorts {
     let digits = text.utf8.prefix(19).filter { $0 &- 0x30 < 10 }
     // Digits in order (year to second) compare as the times do.
     return Int64(String(decoding: digits, as: UTF8.self)) ?? Int64.max
+  }
+}
+
+extension RouteMatchSpec {
+  /// A rule's match as the route table wants it.
+  init(_ match: HTTPRouteMatch, hostnames: [String], order: RouteOrder, target: Int) {
+    self.init(order: order, target: target)
+    self.hostnames = hostnames.isEmpty ? ["*"] : hostnames
+    path =
+      switch match.path.type {
+      case .exact: .exact(match.path.value)
+      case .pathPrefix: .prefix(match.path.value)
+      case .regularExpression: .regex(match.path.value)
+      }
+    method = match.method?.rawValue
+    headers = match.headers.map { NamedMatch($0.name, RouteMatchSpec.value($0)) }
+    query = match.queryParams.map { NamedMatch($0.name, RouteMatchSpec.value($0)) }
+  }
+
+  private static func value(_ field: HTTPRouteMatch.Field) -> ValueMatch {
+    field.type == .exact ? .exact(field.value) : .regex(field.value)
   }
 }

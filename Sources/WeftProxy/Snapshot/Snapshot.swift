@@ -7,17 +7,20 @@ final class Snapshot: Sendable {
   /// Counts up with every configuration applied.
   let version: UInt64
   let listeners: [ListenerSpec]
+  /// Routes of services, which no listener takes up yet.
+  let mesh: [MeshSpec]
   let rules: [RuleSpec]
   let services: [ServiceSpec]
   let filters: [FilterSpec]
   let settings: ProxySettings
 
   init(
-    version: UInt64, listeners: [ListenerSpec], rules: [RuleSpec], services: [ServiceSpec], filters: [FilterSpec],
-    settings: ProxySettings
+    version: UInt64, listeners: [ListenerSpec], mesh: [MeshSpec], rules: [RuleSpec], services: [ServiceSpec],
+    filters: [FilterSpec], settings: ProxySettings
   ) {
     self.version = version
     self.listeners = listeners
+    self.mesh = mesh
     self.rules = rules
     self.services = services
     self.filters = filters
@@ -57,11 +60,14 @@ final class RuleSpec: Sendable {
   let backends: [Backend]
   let requestTimeout: UInt32
   let backendTimeout: UInt32
+  let session: SessionSpec?
   let metadata: RouteMetadata?
 
   init(
-    name: String, backends: [Backend], requestTimeout: UInt32, backendTimeout: UInt32, metadata: RouteMetadata? = nil
+    name: String, backends: [Backend], requestTimeout: UInt32, backendTimeout: UInt32, session: SessionSpec? = nil,
+    metadata: RouteMetadata? = nil
   ) {
+    self.session = session
     self.name = OwnedBytes(name)
     self.backends = backends
     self.requestTimeout = requestTimeout

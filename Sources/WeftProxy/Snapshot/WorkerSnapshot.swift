@@ -35,12 +35,14 @@ struct WorkerRule: ~Copyable {
   /// Milliseconds for one attempt; 0: the service's.
   let backendTimeout: UInt32
   let metrics: RouteMetrics
+  let session: SessionSpec?
   let metadata: RouteMetadata?
 
   init(spec: RuleSpec, backends: [(weight: UInt32, service: Int, chain: FilterChain)], metrics: RouteMetrics) {
     name = spec.name
     requestTimeout = spec.requestTimeout
     backendTimeout = spec.backendTimeout
+    session = spec.session
     metadata = spec.metadata
     self.metrics = metrics
     backendCount = backends.count

@@ -8,6 +8,8 @@ struct Endpoint: ~Copyable {
   let address: SocketAddress
   /// Distinguishes the endpoints of a service; see `ProxyExchange.triedEndpoints`.
   let number: Int
+  /// Names it in sessions.
+  let id: UInt64
   let service: ServiceRef
   var weight: UInt32
   /// The running sum of smooth weighted round-robin.
@@ -28,11 +30,12 @@ struct Endpoint: ~Copyable {
   /// HTTP/2 connections: an intrusive list by the same links.
   private(set) var sessions: UpstreamRef?
 
-  init(address: SocketAddress, weight: UInt32, number: Int, service: ServiceRef) {
+  init(address: SocketAddress, weight: UInt32, number: Int, id: UInt64, service: ServiceRef) {
     self.address = address
     self.weight = weight
     self.number = number
     self.service = service
+    self.id = id
   }
 
   /// The idle connection that was used last, taken off the list.

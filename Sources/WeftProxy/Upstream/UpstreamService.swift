@@ -61,7 +61,10 @@ struct UpstreamService: ~Copyable {
         endpoints.append(known)
       } else if !endpoints.contains(where: { $0.pointee.address == a.address }) {
         let e = EndpointRef.allocate(capacity: 1)
-        e.initialize(to: Endpoint(address: a.address, weight: a.weight, number: numbers, service: service))
+        e.initialize(
+          to: Endpoint(
+            address: a.address, weight: a.weight, number: numbers,
+            id: SessionToken.id(service: name.bytes, address: a.address), service: service))
         numbers += 1
         endpoints.append(e)
       }
@@ -179,6 +182,9 @@ struct UpstreamService: ~Copyable {
 
   /// The endpoint at that address, if it is one of the service's.
   func endpoint(at address: SocketAddress) -> EndpointRef? { endpoints.first { $0.pointee.address == address } }
+
+  /// The endpoint that sessions call so.
+  func endpoint(id: UInt64) -> EndpointRef? { endpoints.first { $0.pointee.id == id } }
 
   // MARK: Waiting
 

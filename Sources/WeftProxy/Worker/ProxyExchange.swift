@@ -56,6 +56,9 @@ struct ProxyExchange: ~Copyable {
   /// Calls under way that end with this exchange.
   var ownCalls = 0
 
+  /// The session that the request belongs to.
+  var session = SessionToken()
+
   // Request body.
   var requestMode = BodyMode.none
   var requestTracker = BodyTracker(.none)

@@ -94,6 +94,7 @@ extension Worker {
     x.pointee.service = nil
     x.pointee.listener = nil
     x.pointee.listenerIndex = -1
+    x.pointee.session.id = 0
     x.pointee.requestMode = .none
     x.pointee.requestChunked = false
     x.pointee.requestDone = true

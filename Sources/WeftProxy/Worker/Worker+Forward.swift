@@ -18,6 +18,11 @@ extension Worker {
     if let wanted = s.pointee.upstreamOverride, let address = SocketAddress(wanted.bytes.string) {
       endpoint = service.pointee.endpoint(at: address)
     }
+    if x.pointee.session.id != 0, let e = service.pointee.endpoint(id: x.pointee.session.id),
+      x.pointee.triedEndpoints & (1 &<< UInt64(e.pointee.number & 63)) == 0
+    {
+      endpoint = endpoint ?? e
+    }
     guard
       let e = endpoint ?? service.pointee.pick(tried: x.pointee.triedEndpoints, now: now, random: &context.random)
     else { return fail(x, .noHealthyUpstream) }
@@ -284,43 +289,6 @@ extension Worker {
       if perTry != 0 { limit = limit == 0 ? perTry : min(limit, perTry) }
     }
     return limit
-  }
-
-  // MARK: Failed attempts
-
-  /// An attempt has failed, or brought a status that a retry policy may not want. The upstream connection is dealt with.
-  func attemptFailed(_ x: ExchangeRef, _ outcome: AttemptOutcome, _ failure: Failure) {
-    if x.pointee.responseHeadSent { return abort(x, failure) }
-    if !retry(x, outcome) { fail(x, failure) }
-  }
-
-  /// Asks the retry policy; true when another attempt will be made.
-  func retry(_ x: ExchangeRef, _ outcome: AttemptOutcome) -> Bool {
-    let s = x.pointee.state
-    guard let policy = s.pointee.retryPolicy, canRepeat(x) else { return false }
-    // A failed connect is an attempt that was never sent.
-    if outcome == .connectFailure { s.pointee.attempts &+= 1 }
-    guard let pause = policy._withUnsafeGuaranteedRef({ $0.backoff(x.pointee.handle, after: outcome) }) else {
-      return false
-    }
-    x.pointee.service?.pointee.metrics.retries.add()
-    x.pointee.connectTries = 0
-    x.pointee.stage = .connecting
-    if pause == 0 {
-      forward(x)
-    } else {
-      x.pointee.isBackingOff = true
-      setWake(x, pause)
-    }
-    return true
-  }
-
-  /// Whether all of the body that has been sent can be sent again.
-  func canRepeat(_ x: ExchangeRef) -> Bool { x.pointee.requestMode == .buffered || !x.pointee.replayLost }
-
-  func setWake(_ x: ExchangeRef, _ milliseconds: UInt32) {
-    x.pointee.wakeTimer.token = Token(kind: Owner.exchangeWake, slot: x.pointee.slot, generation: 0).raw
-    wheel.pointee.schedule(&x.pointee.wakeTimer, at: deadline(milliseconds))
   }
 
   @inline(__always)

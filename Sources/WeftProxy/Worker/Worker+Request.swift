@@ -84,7 +84,10 @@ extension Worker {
       s.pointee.routeName = rule.pointee.name.bytes
       s.pointee.matchedPrefixLength = max(match.prefixLength, 0)
       if rule.pointee.metadata != nil { s.pointee.routeMetadata = rule.pointee.metadata }
-      x.pointee.backend = rule.pointee.pick(&context.random)
+      x.pointee.backend =
+        rule.pointee.session == nil
+        ? rule.pointee.pick(&context.random)
+        : resumeSession(x, rule, snapshot) ?? rule.pointee.pick(&context.random)
       choose(x, snapshot)
       return true
     }

@@ -263,118 +263,12 @@ extension Worker {
     if let u = x.pointee.upstream { pumpResponse(u) }
   }
 
-  // MARK: Sending the head
-
-  /// Sends the head with what is there of the body.
-  private func sendResponse(_ x: ExchangeRef) {
-    let s = x.pointee.state
-    if s.pointee.response.headers.hasOverflowed { return fail(x, .responseHeadersTooLarge) }
-    if x.pointee.responseMode == .buffered {
-      if !filterBufferedResponse(x, from: x.pointee.responseBufferedBy &- 1, downTo: 0) { return }
-      s.pointee.response.headers.remove(.transferEncoding)
-      let mayHaveBody = s.pointee.response.status != 204 && s.pointee.response.status != 304
-      if mayHaveBody && !s.pointee.request.isHead {
-        setContentLength(&s.pointee.response, s.pointee.bufferedResponseBody.count)
-      }
-    }
-    guard let c = x.pointee.client else { return deliverCall(x) }
-    if x.pointee.responseMode != .buffered { settleResponseBody(x, c) }
-    x.pointee.stage = .responding
-    x.pointee.responseHeadSent = true
-    if c.pointee.isStream { return sendStreamResponse(x, c) }
-    var w = ByteWriter(scratch, Self.scratchSize)
-    HTTP1Writer.responseHead(s.pointee.response, into: &w)
-    endHead(x, c, &w)
-    if x.pointee.responseMode == .buffered {
-      let body = s.pointee.bufferedResponseBody.bytes
-      x.pointee.bytesSent = UInt64(body.count)
-      let isInline = body.count <= w.space
-      if isInline { w.append(body) }
-      if w.overflow { return clientGone(c) }
-      if !sendToClient(c, BytePointer(scratch), w.count) { return }
-      if !isInline && !sendToClient(c, body.base, body.count) { return }
-      return responseComplete(x)
-    }
-    // Body bytes that came with the head go out with it.
-    if x.pointee.responseMode == .raw, let u = x.pointee.upstream {
-      let p = u.pointee.input.readPointer
-      let n = x.pointee.responseTracker.consume(p, u.pointee.input.count)
-      if n < 0 { return upstreamFailed(u, .upstreamProtocolError) }
-      w.append(p, n)
-      u.pointee.input.start &+= n
-    }
-    if w.overflow { return clientGone(c) }
-    if !sendToClient(c, BytePointer(scratch), w.count) { return }
-    if x.pointee.responseMode == .none || (x.pointee.responseMode == .raw && x.pointee.responseTracker.isDone) {
-      x.pointee.bytesSent = x.pointee.responseTracker.dataBytes
-      return responseComplete(x)
-    }
-  }
-
-  /// Decides how the body goes to the client.
-  @inline(__always)
-  private func settleResponseBody(_ x: ExchangeRef, _ c: ClientRef) {
-    let s = x.pointee.state
-    let framing = s.pointee.response.framing
-    if framing == .none {
-      x.pointee.responseMode = .none
-      return
-    }
-    if c.pointee.isStream {
-      // The stream itself frames the body: all that may pass as it stands is content and nothing else.
-      if case .length = framing, s.pointee.responseBodyFilters == 0 {
-        x.pointee.responseMode = .raw
-        return
-      }
-      x.pointee.responseMode = .decoded
-      x.pointee.responseDecoder = BodyDecoder(framing)
-      x.pointee.responseChunked = false
-      if s.pointee.responseBodyFilters != 0 { s.pointee.response.headers.remove(.contentLength) }
-      return
-    }
-    let isOldClient = s.pointee.request.version == .http10
-    let trailersWatched =
-      framing == .chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesResponseTrailers } ?? false)
-    // What an HTTP/2 stream ends needs a framing of its own here, and may have trailers.
-    let isPlain = framing != .untilClose || !(x.pointee.upstream?.pointee.isStream ?? false)
-    if s.pointee.responseBodyFilters == 0 && !trailersWatched && isPlain && !(isOldClient && framing == .chunked) {
-      x.pointee.responseMode = .raw
-      if framing == .untilClose { c.pointee.closeAfter = true }
-      return
-    }
-    x.pointee.responseMode = .decoded
-    x.pointee.responseDecoder = BodyDecoder(framing)
-    s.pointee.responseTrailers.reset()
-    s.pointee.response.headers.remove(.contentLength)
-    if isOldClient {
-      // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
-      s.pointee.response.headers.remove(.transferEncoding)
-      x.pointee.responseChunked = false
-      c.pointee.closeAfter = true
-    } else {
-      x.pointee.responseChunked = true
-      if framing != .chunked { s.pointee.response.headers.add(Names.transferEncoding, Bytes("chunked")) }
-    }
-  }
-
-  /// Ends a head with what the connection itself has to say.
-  @inline(__always)
-  func endHead(_ x: ExchangeRef, _ c: ClientRef, _ w: inout ByteWriter) {
-    if c.pointee.closeAfter {
-      w.append("connection: close\r\n\r\n")
-    } else if x.pointee.state.pointee.request.version == .http10 {
-      w.append("connection: keep-alive\r\n\r\n")
-    } else {
-      w.append("\r\n")
-    }
-  }
+  // MARK: The end
 
   /// The client has taken what was kept for it: the response may flow again.
   func clientDrained(_ x: ExchangeRef) {
     if let u = x.pointee.upstream, u.pointee.phase == .active { pumpResponse(u) }
   }
-
-  // MARK: The end
 
   /// The whole response has been handed to the client's socket or queue.
   func responseComplete(_ x: ExchangeRef) {

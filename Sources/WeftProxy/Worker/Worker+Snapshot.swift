@@ -159,7 +159,14 @@ extension Worker {
         slot: slot, address: spec.address, fd: fd, name: spec.name, index: index,
         metrics: ListenerMetrics(families, context.metrics, listener: spec.name.bytes.string)))
     if slot == listeners.count { listeners.append(l) } else { listeners[slot] = l }
-    do { try reactor.addLevelTriggered(fd, Token(kind: Owner.listener, slot: slot, generation: 0)) } catch {
+    let token = Token(kind: Owner.listener, slot: slot, generation: 0)
+    do {
+      if spec.address.unixPath == nil {
+        try reactor.addLevelTriggered(fd, token)
+      } else {
+        try reactor.addShared(fd, token)
+      }
+    } catch {
       log.error("cannot watch listener \(spec.address): \(error)")
     }
   }

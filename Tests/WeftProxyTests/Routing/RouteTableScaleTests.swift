@@ -62,7 +62,8 @@ struct RouteTableScaleTests {
       averages.append(Double(steps) / Double(Array(sample).count))
     }
     let (small, large) = (averages.min() ?? 0, averages.max() ?? 0)
-    // Linear probing in tables that are half full at most: below 1.5 slots for a hit on average, 2.5 for a miss.
-    #expect(large < small * 1.6 && large < 12, "\(averages)")
+    // Linear probing in tables that are half full at most: below 1.5 slots for a hit on average, 2.5 for a miss. Small
+    // tables come close to 1, so that each look-up may cost half a slot more, or one and a half, but no more.
+    #expect(large < small + 2.5 && large < 12, "\(averages)")
   }
 }
