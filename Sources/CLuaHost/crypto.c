@@ -6,6 +6,9 @@
 #define KEYS 256
 // Bytes of a key's text.
 #define KEY_BYTES (16 * 1024)
+// Of a password and of its salt; and rounds of one hash, some tens of milliseconds.
+#define PASSWORD_BYTES 1024
+#define ITERATIONS 50000
 
 static char key_class;
 static const char key_class_name[] = "public key";
@@ -187,11 +190,36 @@ static int crypto_random_bytes(lua_State *L) {
   return 1;
 }
 
+// pbkdf2(algorithm, password, salt, iterations, bytes [, format]). What it takes cannot be interrupted, and is bounded by the
+// iterations and the length.
+static int crypto_pbkdf2(lua_State *L) {
+  static const char *const algorithms[] = {"sha1", "sha256", "sha384", "sha512", NULL};
+  int algorithm = luaL_checkoption(L, 1, NULL, algorithms);
+  wl_text password = wl_text_arg(L, 2);
+  wl_text salt = wl_text_arg(L, 3);
+  lua_Integer iterations = luaL_checkinteger(L, 4);
+  lua_Integer count = luaL_checkinteger(L, 5);
+  luaL_argcheck(L, password.count <= PASSWORD_BYTES, 2, "a password of more than 1024 bytes");
+  luaL_argcheck(L, salt.count <= PASSWORD_BYTES, 3, "a salt of more than 1024 bytes");
+  luaL_argcheck(L, iterations >= 1 && iterations <= ITERATIONS, 4, "1 to 50000 iterations");
+  luaL_argcheck(L, count >= 1 && count <= WL_DIGEST_BYTES, 5, "1 to 64 bytes");
+  int format = lua_isnoneornil(L, 6) ? WL_AS_RAW : wl_format_arg(L, 6);
+  wl_host *h = wl_host_of(L);
+  uint8_t out[WL_DIGEST_BYTES];
+  int is_fine =
+      h->calls.library.pbkdf2(algorithm, password, salt, (uint32_t)iterations, out, (size_t)count);
+  wl_check_time(L, h);
+  if (!is_fine) luaL_error(L, "the key could not be derived");
+  wl_push_formatted(L, wl_bytes(out, (size_t)count), format);
+  return 1;
+}
+
 void wl_install_crypto(lua_State *L) {
   static const luaL_Reg functions[] = {{"equal", crypto_equal},
                                        {"public_key", crypto_public_key},
                                        {"verify", crypto_verify},
                                        {"random_bytes", crypto_random_bytes},
+                                       {"pbkdf2", crypto_pbkdf2},
                                        {NULL, NULL}};
   static const luaL_Reg methods[] = {{"kind", key_kind}, {"bits", key_bits}, {NULL, NULL}};
   wl_new_class(L, &key_class, key_class_name, methods, key_gc);

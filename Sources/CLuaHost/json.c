@@ -310,6 +310,23 @@ static int json_array(lua_State *L) {
   return 1;
 }
 
+// Whether a table is an array: marked as one, or with elements. A look, no walk through the table.
+static int json_is_array(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  int is_array = 0;
+  if (wl_thaw(L, 1)) lua_replace(L, 1);
+  if (lua_istable(L, 1)) {
+    is_array = lua_rawlen(L, 1) > 0;
+    if (!is_array && lua_getmetatable(L, 1)) {
+      lua_rawgetp(L, LUA_REGISTRYINDEX, &wl_json_array_key);
+      is_array = lua_rawequal(L, -1, -2);
+    }
+  }
+  lua_pushboolean(L, is_array);
+  return 1;
+}
+
 static int null_text(lua_State *L) {
   lua_pushliteral(L, "null");
   return 1;
@@ -317,7 +334,8 @@ static int null_text(lua_State *L) {
 
 void wl_install_json(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"decode", wl_json_decode}, {"encode", wl_json_encode}, {"array", json_array}, {NULL, NULL}};
+      {"decode", wl_json_decode}, {"encode", wl_json_encode}, {"array", json_array}, {"is_array", json_is_array},
+      {NULL, NULL}};
   wl_new_class(L, &wl_json_array_key, "array", NULL, NULL);
   lua_pop(L, 1);
   luaL_newlib(L, functions);

@@ -420,7 +420,7 @@ function settings(values)
 end
 
 function config(values)
-  check_fields(values, {settings = true, onError = true, limits = true}, "config")
+  check_fields(values, {settings = true, onError = true, limits = true, services = true}, "config")
   ask("configure", values)
 end
 

@@ -84,7 +84,7 @@ final class TestWorld {
     var fields = ["\"bundle\":\(JSONText.quote(bundlePath))"]
     let settings = options["settings"]
     if !settings.isNone { fields.append("\"settings\":\(settings.json(folder.bundle.manifest.settings))") }
-    for name in ["onError", "limits"] where !options[name].isNone {
+    for name in ["onError", "limits", "services"] where !options[name].isNone {
       fields.append("\(JSONText.quote(name)):\(options[name].json)")
     }
     let text = "{\(fields.joined(separator: ","))}"

@@ -12,7 +12,7 @@ import WeftFilter
 ///   settings: {header: x-tenant}  # what the bundle's schema allows
 ///   onError: deny                 # or skip
 ///   limits: {cpu: 10ms}           # instead of what the bundle asks for
-///   services: [users]             # of a script or file; a bundle names its own
+///   services: [users]             # services that it may call, besides those that the bundle itself lists
 /// ```
 public struct LuaFilterType: FilterType {
   public static let name = "lua"

@@ -15,6 +15,7 @@ enum LuaLibrary {
       digest_begin: { LuaLibrary.makeDigest($0, $1) },
       digest_update: { LuaLibrary.update($0, $1) },
       digest_end: { LuaLibrary.end($0, $1) },
+      pbkdf2: { LuaLibrary.derive($0, $1, $2, $3, $4, $5) },
       key_read: { LuaLibrary.readKey($0, $1, $2, $3) },
       key_free: { LuaLibrary.free(PublicKey.self, $0) },
       key_kind: { wl_text(LuaLibrary.kind($0)) },
@@ -71,6 +72,21 @@ enum LuaLibrary {
     defer { free(Digest.self, digest) }
     guard let out, let digest = object(Digest.self, digest) else { return 0 }
     return (try? digest.finish(into: UnsafeMutableRawBufferPointer(start: out, count: Int(WL_DIGEST_BYTES)))) ?? 0
+  }
+
+  private static func derive(
+    _ algorithm: Int32, _ password: wl_text, _ salt: wl_text, _ iterations: UInt32,
+    _ out: UnsafeMutablePointer<UInt8>?, _ count: Int
+  ) -> Int32 {
+    guard let algorithm = Digest.Algorithm(rawValue: Int(algorithm)), let out else { return 0 }
+    do throws(CryptoError) {
+      try PBKDF2.derive(
+        algorithm, password: password.raw, salt: salt.raw, iterations: Int(iterations),
+        into: UnsafeMutableRawBufferPointer(start: out, count: count))
+      return 1
+    } catch {
+      return 0
+    }
   }
 
   // MARK: Public keys

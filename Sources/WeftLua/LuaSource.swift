@@ -71,18 +71,17 @@ struct LuaSource {
     return node.entries.isEmpty ? nil : try SettingsValue(node)
   }
 
-  /// The services that the script may call, by the names that it uses: those that the bundle's manifest lists, or for a
-  /// script without a bundle those that the configuration lists.
+  /// The services that the script may call, by the names that it uses: those that the bundle's manifest lists, and those
+  /// that the configuration allows it.
   func services(_ reader: ObjectReader, _ context: FilterTypeContext) throws -> [String: ServiceReference] {
     var found: [String: ServiceReference] = [:]
-    if let bundle {
-      for name in bundle.manifest.services {
+    if let manifest = bundle?.manifest {
+      for name in manifest.services {
         guard let reference = Self.service(name, context) else {
-          throw reader.node.error("the bundle \(bundle.manifest.name) calls the service \"\(name)\", and there is none")
+          throw reader.node.error("the bundle \(manifest.name) calls the service \"\(name)\", and there is none")
         }
         found[name] = reference
       }
-      return found
     }
     _ = reader.list("services", count: 0...64) { node in
       let name = try node.string(.length(1...253))

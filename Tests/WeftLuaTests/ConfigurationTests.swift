@@ -44,6 +44,17 @@ import WeftFilter
     #expect(try reader.finish().map(\.message).first?.contains("so that it does nothing") == true)
   }
 
+  /// A bundle calls what its manifest lists, and what the configuration allows it besides.
+  @Test func servicesOfABundle() throws {
+    let folder = try BundleFolders()
+    try folder.add("caller", manifest: "services: [users]")
+    let bench = try ScriptBench()
+    bench.bundleFolders = [folder.path]
+    #expect(try bench.decode("bundle: caller").services.keys.sorted() == ["users"])
+    let more = try bench.decode("bundle: caller\nservices: [keys, shop/stock:8080]")
+    #expect(more.services.keys.sorted() == ["keys", "shop/stock:8080", "users"])
+  }
+
   @Test func aBundleByPathAndByName() throws {
     let folder = try BundleFolders()
     try folder.add("tag", manifest: "settings: {type: object, properties: {header: {type: string, default: x-tag}}}")

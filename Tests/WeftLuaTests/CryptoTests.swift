@@ -99,4 +99,25 @@ import Testing
         same(256, #held)
         """#)
   }
+
+  /// Vectors of RFC 6070 and RFC 7914 11.
+  @Test func keysFromPasswords() throws {
+    try WeftTable.check(
+      #"""
+      local pbkdf2 = weft.crypto.pbkdf2
+      same("0c60c80f961f0e71f3a9b524af6012062fe037a6", pbkdf2("sha1", "password", "salt", 1, 20, "hex"))
+      same("4b007901b765489abead49d926f721d065a429c1", pbkdf2("sha1", "password", "salt", 4096, 20, "hex"))
+      same("56fa6aa75548099dcc37d7f03425e0c3", pbkdf2("sha1", "pass\0word", "sa\0lt", 4096, 16, "hex"))
+      same(
+        "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
+          .. "49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783",
+        pbkdf2("sha256", "passwd", "salt", 1, 64, "hex"))
+      same(32, #pbkdf2("sha512", "", "", 1, 32))
+      raises("invalid option", pbkdf2, "md5", "p", "s", 1, 32)
+      for _, iterations in ipairs{0, -1, 50001} do raises("iterations", pbkdf2, "sha256", "p", "s", iterations, 32) end
+      for _, bytes in ipairs{0, -1, 65} do raises("1 to 64 bytes", pbkdf2, "sha256", "p", "s", 1, bytes) end
+      raises("1024 bytes", pbkdf2, "sha256", ("p"):rep(1025), "s", 1, 32)
+      raises("1024 bytes", pbkdf2, "sha256", "p", ("s"):rep(1025), 1, 32)
+      """#)
+  }
 }

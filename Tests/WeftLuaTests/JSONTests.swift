@@ -133,4 +133,16 @@ import Testing
         """)
     #expect(try bench.request().upstreamRequest?["x-value"] == #"{"a":{"c":true},"b":[1,2]}"#)
   }
+
+  @Test func arraysAreTold() throws {
+    try WeftTable.check(
+      #"""
+      local is = weft.json.is_array
+      for _, text in ipairs{"[]", "[1]", "[[]]", "[null]"} do same(true, is(weft.json.decode(text)), text) end
+      for _, text in ipairs{"{}", '{"1":1}', '"[]"', "1", "null", "true"} do same(false, is(weft.json.decode(text)), text) end
+      same(true, is({1})) same(false, is({})) same(true, is(weft.json.array())) same(false, is({a = 1}))
+      same(false, is(nil)) same(false, is(setmetatable({}, {})))
+      raises("value expected", is)
+      """#)
+  }
 }

@@ -527,6 +527,11 @@ function weft.json.encode(value) end
 ---@return T
 function weft.json.array(value) end
 
+---Whether the value is a table that is marked as an array, or that has elements from 1 on.
+---@param value any
+---@return boolean
+function weft.json.is_array(value) end
+
 weft.base64 = {}
 
 ---@param bytes string
@@ -669,6 +674,16 @@ function weft.crypto.verify(algorithm, key, data, signature) end
 ---@param format? weft.Format raw unless given
 ---@return string
 function weft.crypto.random_bytes(count, format) end
+
+---A key from a password (PBKDF2).
+---@param algorithm "sha1"|"sha256"|"sha384"|"sha512"
+---@param password string
+---@param salt string
+---@param iterations integer at most 50000
+---@param bytes integer 1 to 64
+---@param format? weft.Format raw unless given
+---@return string
+function weft.crypto.pbkdf2(algorithm, password, salt, iterations, bytes, format) end
 
 weft.uuid = {}
 

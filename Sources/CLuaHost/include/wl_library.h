@@ -53,6 +53,8 @@ typedef struct {
   int (*digest_update)(void *digest, wl_text bytes);
   // Ends it. out: WL_DIGEST_BYTES, or NULL to give it up. Returns the length, 0 when it has failed.
   size_t (*digest_end)(void *digest, uint8_t *out);
+  // PBKDF2 with an HMAC of that algorithm. Returns 0 when it has failed.
+  int (*pbkdf2)(int algorithm, wl_text password, wl_text salt, uint32_t iterations, uint8_t *out, size_t count);
 
   // A public key. RSA: n and e; EC: the curve's name, x and y; OKP: the curve's name and x. NULL: `*error` says why.
   void *(*key_read)(void *context, int kind, const wl_text *parts, wl_text *error);
