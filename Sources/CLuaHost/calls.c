@@ -53,8 +53,17 @@ static wl_slot *new_slot(wl_host *h) {
   return s;
 }
 
+// Whoever waits for what it has asked for, waits no more.
+static void forget_calls(wl_slot *s) {
+  if (WL_LIKELY(s->open_calls == 0)) return;
+  s->host->calls.library.http_forget(s->host->context, s);
+  s->open_calls = 0;
+}
+
 static void give_back(wl_slot *s) {
   wl_host *h = s->host;
+  // Its handle must never have been one of an exchange.
+  if (WL_UNLIKELY(s->work != NULL)) return free_slot(s);
   s->next = h->free;
   h->free = s;
   h->free_count++;
@@ -63,6 +72,7 @@ static void give_back(wl_slot *s) {
 // Ends what the coroutine has not ended itself, and makes it ready for the next call.
 static void reset(wl_slot *s) {
   wl_host *h = s->host;
+  forget_calls(s);
   if (!wl_enter(h, s->thread)) return free_slot(s);
   h->closing = 1;
   lua_resetthread(s->thread);
@@ -79,6 +89,7 @@ static void reset(wl_slot *s) {
 static int settle(wl_slot *s, int status, int results, int expired) {
   wl_host *h = s->host;
   if (WL_LIKELY(status == LUA_OK)) {
+    forget_calls(s);
     lua_settop(s->thread, WL_PARKED);
     give_back(s);
     return WL_DONE;
@@ -103,6 +114,7 @@ static int settle(wl_slot *s, int status, int results, int expired) {
   // A thread that has died keeps the hooks switched off if a hook killed it, so that its to-be-closed variables could
   // run forever: it is left to the collector, which does not run them.
   if (expired) {
+    forget_calls(s);
     free_slot(s);
   } else {
     reset(s);
@@ -119,6 +131,7 @@ static int run(wl_slot *s, void *exchange, int arguments) {
   }
   s->exchange = exchange;
   s->wait = 0;
+  s->wake_queued = 0;
   h->running = s;
   int results;
   int status = lua_resume(s->thread, h->main, arguments, &results);
@@ -150,6 +163,21 @@ int wl_start(wl_host *h, int function, void *exchange, void *owner, int settings
   lua_pushvalue(s->thread, function);
   lua_pushvalue(s->thread, WL_PARKED);
   return run(s, exchange, 1);
+}
+
+int wl_start_work(wl_host *h, int timer, void *work, wl_slot **waiting) {
+  int function = timer < 0 ? h->on_load : timer < h->timer_count ? h->timers[timer].function : LUA_NOREF;
+  wl_slot *s = new_slot(h);
+  if (!s || function == LUA_NOREF) {
+    if (s) free_slot(s);
+    wl_set_error(h, WL_MEMORY_ERROR);
+    return WL_FAILED_MEMORY;
+  }
+  s->work = work;
+  s->settings_ref = LUA_NOREF;
+  *waiting = s;
+  lua_rawgeti(s->thread, LUA_REGISTRYINDEX, function);
+  return run(s, NULL, 0);
 }
 
 int wl_resume(wl_slot *s, void *exchange, void *chunk) {

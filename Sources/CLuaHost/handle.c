@@ -1,10 +1,11 @@
 // The handle's other methods, logging, and the global tables.
-#include "host.h"
+#include "tasks.h"
 
 int wl_handle_body(lua_State *L);
 int wl_handle_body_chunks(lua_State *L);
 int wl_handle_trailers(lua_State *L);
 int wl_handle_http_call(lua_State *L);
+int wl_handle_record(lua_State *L);
 
 static int handle_headers(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
@@ -128,8 +129,18 @@ static int sleep_for(lua_State *L, wl_slot *s, int index) {
 static int handle_sleep(lua_State *L) { return sleep_for(L, wl_self(L, WL_HANDLE), 2); }
 
 static int weft_sleep(lua_State *L) {
-  wl_slot *s = wl_host_of(L)->running;
-  if (!s) luaL_error(L, "weft.sleep() is for functions that handle an exchange");
+  wl_host *h = wl_host_of(L);
+  wl_slot *s = h->running;
+  if (!s) luaL_error(L, "weft.sleep() is not for the time when a script is loaded; use on_load");
+  wl_task *task = wl_task_of(L);
+  if (task) {
+    lua_Number milliseconds = luaL_checknumber(L, 1);
+    luaL_argcheck(L, milliseconds >= 0 && milliseconds <= 3600e3, 1, "0 to 3600000 milliseconds");
+    wl_check_wait_in_task(L, s, "sleep()");
+    task->state = WL_TASK_SLEEP;
+    task->wake = h->calls.library.monotonic(h->context) / 1000000 + (uint64_t)milliseconds;
+    return lua_yieldk(L, 0, 0, slept);
+  }
   return sleep_for(L, s, 1);
 }
 
@@ -202,6 +213,7 @@ const luaL_Reg wl_handle_methods[] = {
     {"trailers", wl_handle_trailers},
     {"respond", handle_respond},
     {"httpCall", wl_handle_http_call},
+    {"record", wl_handle_record},
     {"requestHeaders", handle_request_headers},
     {"responseHeaders", handle_response_headers},
     {"streamInfo", handle_stream_info},

@@ -59,6 +59,7 @@ wl_host *wl_open(const wl_accessors *accessors, void *context, size_t memory) {
   h->context = context;
   h->limit = memory;
   for (int i = 0; i <= WL_FUNCTIONS; i++) h->functions[i] = LUA_NOREF;
+  h->on_load = LUA_NOREF;
   h->main = lua_newstate(allocate, h);
   if (!h->main) {
     free(h);
@@ -169,6 +170,11 @@ static int run_entry(lua_State *L) {
       h->functions[i + 1] = luaL_ref(L, LUA_REGISTRYINDEX);
     }
   }
+  lua_getglobal(L, "on_load");
+  if (!lua_isnil(L, -1)) {
+    if (!lua_isfunction(L, -1)) luaL_error(L, "on_load is a %s and no function", luaL_typename(L, -1));
+    h->on_load = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   lua_gc(L, LUA_GCCOLLECT);
   return 0;
 }
@@ -207,7 +213,10 @@ int wl_load(wl_host *h, const wl_source *sources, size_t count, wl_text entry, u
   h->cpu_limit = cpu;
   for (size_t i = 0; i < count; i++) {
     if (sources[i].path.count == entry.count && memcmp(sources[i].path.base, entry.base, entry.count) == 0) {
-      return wl_protect(h, run_entry, &sources[i]);
+      h->is_loading = 1;
+      int outcome = wl_protect(h, run_entry, &sources[i]);
+      h->is_loading = 0;
+      return outcome;
     }
   }
   wl_set_error(h, "the entry file is missing");

@@ -12,6 +12,15 @@
 #define WL_NAME_BYTES 256
 // Names that a host remembers; a power of two.
 #define WL_NAMES 64
+// Functions that a script may give to weft.every.
+#define WL_TIMERS 16
+
+// A function that is called at intervals.
+typedef struct {
+  int function;
+  uint32_t milliseconds;
+  int each;
+} wl_timer;
 
 struct wl_host {
   // Points to this struct, so that a thread's extra space may point here or to a slot.
@@ -38,6 +47,11 @@ struct wl_host {
   size_t slots;
   size_t free_count;
   int functions[WL_FUNCTIONS + 1];
+  // Work in the background, defined while the files are run.
+  int is_loading;
+  int on_load;
+  wl_timer timers[WL_TIMERS];
+  int timer_count;
   // What settings() gives where there are none.
   int no_settings;
 
@@ -50,6 +64,8 @@ struct wl_host {
   // Public keys and regular expressions that scripts hold: their memory is not the state's.
   int keys;
   int regexes;
+  size_t regex_bytes;
+  int metrics;
 
   // A tape that is being written for Swift, kept here so that an error leaks none.
   uint8_t *tape;
@@ -110,6 +126,9 @@ void wl_install_sandbox(lua_State *L);
 void wl_install_strings(lua_State *L);
 void wl_install_tables(lua_State *L);
 void wl_install_coroutines(lua_State *L);
+
+// sandbox.c: logs the values on the stack. Raises.
+void wl_log_arguments(lua_State *L, int level);
 
 // objects.c: the classes of the API, and the objects of a slot. Raise.
 void wl_install_objects(lua_State *L);

@@ -115,5 +115,10 @@ void wl_install_library(lua_State *L) {
   wl_install_time(L);
   wl_install_addresses(L);
   wl_install_regex(L);
+  wl_install_shared(L);
+  wl_install_http(L);
+  wl_install_all(L);
+  wl_install_metrics(L);
+  wl_install_background(L);
   lua_pop(L, 1);
 }

@@ -9,6 +9,11 @@ static inline wl_text wl_text_arg(lua_State *L, int index) {
   return wl_bytes(text, count);
 }
 
+// Nanoseconds since 1970: the worker's, or those that a test has set.
+static inline uint64_t wl_worker_wall(wl_host *h) {
+  return WL_UNLIKELY(h->wall != NULL) ? *h->wall : h->calls.library.wall(h->context);
+}
+
 // For loops over what a script controls.
 static inline void wl_may_go_on(lua_State *L, wl_host *h) {
   if (WL_UNLIKELY(h->expired)) wl_check_time(L, h);
@@ -49,5 +54,10 @@ void wl_install_random(lua_State *L);
 void wl_install_time(lua_State *L);
 void wl_install_addresses(lua_State *L);
 void wl_install_regex(lua_State *L);
+void wl_install_shared(lua_State *L);
+void wl_install_http(lua_State *L);
+void wl_install_all(lua_State *L);
+void wl_install_metrics(lua_State *L);
+void wl_install_background(lua_State *L);
 
 #endif

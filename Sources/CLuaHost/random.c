@@ -83,7 +83,7 @@ static int uuid_v7(lua_State *L) {
   uint8_t bytes[16];
   fill(L, bytes);
   wl_host *h = wl_host_of(L);
-  uint64_t nanoseconds = h->calls.library.wall(h->context);
+  uint64_t nanoseconds = wl_worker_wall(h);
   uint64_t milliseconds = nanoseconds / 1000000;
   for (int i = 0; i < 6; i++) bytes[i] = (uint8_t)(milliseconds >> (40 - 8 * i));
   // The fraction of a millisecond in 12 bits (RFC 9562 6.2, method 3), so that later ones sort later.

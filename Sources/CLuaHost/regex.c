@@ -7,6 +7,7 @@
 #define PATTERN_BYTES 4096
 // Compiled patterns that a state may have at a time: their memory is not the state's.
 #define REGEXES 512
+#define REGEX_BYTES (8 * 1024 * 1024)
 // Compiled patterns that are kept for who uses them by their text.
 #define CACHED 128
 
@@ -15,6 +16,7 @@ static const char regex_class_name[] = "regular expression";
 
 typedef struct {
   void *code;
+  size_t bytes;
   int groups;
   int options;
 } regex;
@@ -36,6 +38,7 @@ static int regex_gc(lua_State *L) {
   if (re->code) {
     h->calls.library.regex_free(re->code);
     h->regexes--;
+    h->regex_bytes -= re->bytes;
   }
   re->code = NULL;
   return 0;
@@ -74,10 +77,12 @@ static int push_regex(lua_State *L, int index, int options) {
   lua_pushvalue(L, -1);
   if (lua_rawget(L, cache) != LUA_TNIL) return 1;
   lua_pop(L, 1);
-  if (h->regexes >= REGEXES) {
+  if (h->regexes >= REGEXES || h->regex_bytes >= REGEX_BYTES) {
+    // Perhaps most of them are garbage.
     lua_gc(L, LUA_GCCOLLECT);
     wl_check_time(L, h);
     if (h->regexes >= REGEXES) luaL_error(L, "more than %d regular expressions", REGEXES);
+    if (h->regex_bytes >= REGEX_BYTES) luaL_error(L, "regular expressions of more than %d bytes", REGEX_BYTES);
   }
   regex *re = lua_newuserdatauv(L, sizeof *re, 0);
   re->code = NULL;
@@ -92,6 +97,8 @@ static int push_regex(lua_State *L, int index, int options) {
     return 2;
   }
   h->regexes++;
+  re->bytes = h->calls.library.regex_bytes(re->code);
+  h->regex_bytes += re->bytes;
   re->groups = h->calls.library.regex_groups(re->code);
   if (re->groups >= WL_RE_GROUPS) luaL_error(L, "too many groups");
   wl_check_time(L, h);

@@ -160,10 +160,12 @@ static int sandbox_require(lua_State *L) {
   return 1;
 }
 
-static void log_arguments(lua_State *L, int level) {
+void wl_log_arguments(lua_State *L, int level) {
   wl_host *h = wl_host_of(L);
-  void *owner = h->running ? h->running->owner : NULL;
-  if (!owner || !h->calls.log_enabled(owner, level)) return;
+  // Nobody sees what is printed while files are run: they are run once more for each worker.
+  if (!h->running) return;
+  void *owner = h->running->owner;
+  if (!(owner ? h->calls.log_enabled(owner, level) : h->calls.library.log_enabled(h->context, level))) return;
   int count = lua_gettop(L);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
@@ -175,17 +177,21 @@ static void log_arguments(lua_State *L, int level) {
   luaL_pushresult(&b);
   size_t n;
   const char *text = lua_tolstring(L, -1, &n);
-  h->calls.log(owner, level, wl_bytes(text, n));
+  if (owner) {
+    h->calls.log(owner, level, wl_bytes(text, n));
+  } else {
+    h->calls.library.log(h->context, level, wl_bytes(text, n));
+  }
 }
 
 static int sandbox_print(lua_State *L) {
-  log_arguments(L, WL_INFO);
+  wl_log_arguments(L, WL_INFO);
   return 0;
 }
 
 static int sandbox_warn(lua_State *L) {
   luaL_checkstring(L, 1);
-  log_arguments(L, WL_WARN);
+  wl_log_arguments(L, WL_WARN);
   return 0;
 }
 

@@ -62,24 +62,23 @@ static int is_date(const date *d) {
          d->minute <= 59 && d->second <= 60;
 }
 
-static lua_Number now(lua_State *L, uint64_t (*clock)(void *)) {
-  return (lua_Number)clock(wl_host_of(L)->context) / 1e9;
-}
+static lua_Number now(lua_State *L) { return (lua_Number)wl_worker_wall(wl_host_of(L)) / 1e9; }
 
 static int time_now(lua_State *L) {
-  lua_pushnumber(L, now(L, wl_host_of(L)->calls.library.wall));
+  lua_pushnumber(L, now(L));
   return 1;
 }
 
 static int time_monotonic(lua_State *L) {
-  lua_pushnumber(L, now(L, wl_host_of(L)->calls.library.monotonic));
+  wl_host *h = wl_host_of(L);
+  lua_pushnumber(L, (lua_Number)h->calls.library.monotonic(h->context) / 1e9);
   return 1;
 }
 
 // The argument, or the present time.
 static lua_Number time_arg(lua_State *L, int index) {
   lua_Number seconds =
-      lua_isnoneornil(L, index) ? now(L, wl_host_of(L)->calls.library.wall) : luaL_checknumber(L, index);
+      lua_isnoneornil(L, index) ? now(L) : luaL_checknumber(L, index);
   luaL_argcheck(L, seconds >= FIRST_SECOND && seconds < LAST_SECOND + 1, index, "a time outside the years 0 to 9999");
   return seconds;
 }
@@ -199,7 +198,7 @@ static int asctime_date(const char *at, date *d) {
 static int time_parse_http_date(lua_State *L) {
   const char *text = luaL_checkstring(L, 1);
   wl_host *h = wl_host_of(L);
-  int64_t present = (int64_t)(h->calls.library.wall(h->context) / 1000000000);
+  int64_t present = (int64_t)(wl_worker_wall(h) / 1000000000);
   date d;
   if (!((fixed_date(text, &d) || rfc850_date(text, &d, present) || asctime_date(text, &d)) && is_date(&d))) {
     return wl_fail(L, "no HTTP date");

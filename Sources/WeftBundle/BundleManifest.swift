@@ -15,6 +15,8 @@ public struct BundleManifest: Sendable {
   public let limits: BundleLimits
   /// The services that the script may call, `name`, `namespace/name`, either with `:port`.
   public let services: [String]
+  /// Bytes of its shared dictionaries, by name; others have a size of their own.
+  public let shared: [String: Int]
   /// The oldest Weft that it runs on.
   public let minimumWeft: SemanticVersion?
 
@@ -32,6 +34,12 @@ public struct BundleManifest: Sendable {
     settings = reader.optional("settings", BundleManifest.settings)
     limits = reader.optional("limits") { try BundleLimits($0) } ?? BundleLimits()
     services = reader.strings("services", count: 0...64, .length(1...253))
+    shared = Dictionary(
+      reader.map("shared") { name, node in
+        guard (1...64).contains(name.utf8.count) else { throw node.error("a name has 1 to 64 bytes") }
+        return (name, try node.bytes(in: 16 << 10...1 << 30))
+      }, uniquingKeysWith: { $1 })
+    if shared.count > 16 { reader.error("shared", "a bundle has at most 16 shared dictionaries") }
     minimumWeft = reader.optional("minimumWeft", BundleManifest.version)
   }
 

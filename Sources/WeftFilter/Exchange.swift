@@ -221,6 +221,12 @@ public struct Exchange {
   public var startedAt: UInt64 { state.pointee.startedWall }
   /// Monotonic nanoseconds at the same moment.
   public var started: UInt64 { state.pointee.started }
+  /// Body bytes that came from the client; for `onLog`.
+  public var receivedBytes: UInt64 { state.pointee.receivedBytes }
+  /// Body bytes that went to the client; for `onLog`.
+  public var sentBytes: UInt64 { state.pointee.sentBytes }
+  /// The status that the client was sent, 0 when no response was begun; for `onLog`.
+  public var finalStatus: Int { state.pointee.finalStatus }
   public var responseFlags: ResponseFlags { state.pointee.responseFlags }
   public var responseDetails: StaticString { state.pointee.details }
   /// Adds to the flags that access logs and metrics show.

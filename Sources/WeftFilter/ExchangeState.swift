@@ -72,6 +72,10 @@ public struct ExchangeState: ~Copyable {
   package var localAddress = SocketAddress.unknown
   package var upstreamAddress = SocketAddress.unknown
   package var isTLS = false
+  // Filled in when it ends.
+  package var receivedBytes: UInt64 = 0
+  package var sentBytes: UInt64 = 0
+  package var finalStatus = 0
 
   package static var chainLimit: Int { 64 }
 

@@ -18,6 +18,16 @@ open class HTTPFilter {
   /// Set by the proxy; nil: nothing is counted.
   package final var counters: FilterCounters?
 
+  /// Configurations in force on this worker that use the filter.
+  package final var uses = 0
+
+  /// A configuration that uses the filter comes into force on its worker, and none before it did: the first call on the
+  /// worker's thread.
+  open func onStart() {}
+
+  /// No configuration in force uses the filter any more. Exchanges that have begun with it may still call it.
+  open func onStop() {}
+
   /// The phases to be called for. Read once, when a chain is built.
   open var phases: FilterPhases { [] }
 

@@ -52,6 +52,12 @@ open class WorkerContext {
   /// Takes a timer set by `resume(_:afterMilliseconds:)` back.
   open func cancelTimer(_ exchange: ExchangeReference) {}
 
+  /// Calls a timer of a filter's own after `milliseconds` at the earliest; a later call replaces an earlier one.
+  open func schedule(_ timer: WorkerTimer, afterMilliseconds milliseconds: UInt32) {}
+
+  /// Takes `schedule` back.
+  open func cancel(_ timer: WorkerTimer) {}
+
   /// The exchange of `reference`, unless it has ended.
   open func exchange(_ reference: ExchangeReference) -> Exchange? { nil }
 

@@ -250,7 +250,7 @@ enum LuaAccessors {
 
   /// Whether `value` holds only what a host and port can: no space, slash, `@` or comma that would make another program
   /// read another host.
-  private static func isAuthority(_ value: Bytes) -> Bool {
+  static func isAuthority(_ value: Bytes) -> Bool {
     if value.isEmpty || value.count > 262 { return false }
     for i in 0..<value.count {
       switch value[i] {

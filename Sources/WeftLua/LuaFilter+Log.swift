@@ -4,7 +4,7 @@ import Logging
 import WeftIO
 
 extension LuaFilter {
-  private static func level(_ level: Int32) -> Logger.Level {
+  static func level(_ level: Int32) -> Logger.Level {
     switch Int(level) {
     case WL_TRACE: .trace
     case WL_DEBUG: .debug
@@ -18,7 +18,7 @@ extension LuaFilter {
   func isLogged(_ level: Int32) -> Bool { type.logger.logLevel <= Self.level(level) }
 
   /// Longest message of a script that is logged; the rest is cut off.
-  private static let messageLimit = 8192
+  static let messageLimit = 8192
 
   /// Logs a script's message, within the bundle's budget of lines.
   func log(_ level: Int32, _ message: Bytes) {

@@ -48,6 +48,13 @@ final class LuaFilter: HTTPFilter {
     return phases
   }
 
+  override func onStart() {
+    state.environment.services.merge(type.services) { known, _ in known }
+    state.background?.start()
+  }
+
+  override func onStop() { state.background?.stop() }
+
   // MARK: Phases
 
   override func onRequest(_ x: Exchange) -> FilterVerdict {
@@ -83,6 +90,10 @@ final class LuaFilter: HTTPFilter {
     if waiting.pointee.isSuspended {
       waiting.pointee.isSuspended = false
       series.suspended.sub()
+      // An answer may have come before the time that it would have waited for.
+      if let slot = waiting.pointee[x.phase], slot.pointee.wait == WL_WAIT_EVENTS, slot.pointee.milliseconds > 0 {
+        x.worker.cancelTimer(x.reference)
+      }
     }
     switch x.phase {
     case .request, .response, .ended:
@@ -169,6 +180,11 @@ final class LuaFilter: HTTPFilter {
       return .suspend
     case WL_WAIT_CALL:
       suspend(x, slot)
+      return .suspend
+    case WL_WAIT_EVENTS:
+      suspend(x, slot)
+      let milliseconds = slot?.pointee.milliseconds ?? 0
+      if milliseconds > 0 { x.worker.resume(x.reference, afterMilliseconds: milliseconds) }
       return .suspend
     case WL_RESPONDED:
       WaitingCalls.end(x)

@@ -46,9 +46,15 @@ public struct LuaFilterType: FilterType {
     let values = try source.settings(given ?? empty)
     services = try source.services(reader, context)
 
+    metrics = try LuaMetrics(context.metrics)
+    let shared = SharedSpace.of(source.name, in: context.metrics)
+    shared.resize(source.sharedSizes)
     program = LuaProgram(
       name: source.name, entry: source.entry, sources: source.files, digest: source.digest,
-      limits: limits ?? source.limits)
+      limits: limits ?? source.limits,
+      surroundings: LuaSurroundings(
+        shared: shared, sharedSizes: source.sharedSizes, registry: context.metrics, metrics: metrics,
+        logger: context.logger))
     var tape: ValueTape?
     if let values {
       var written = ValueTape()
@@ -58,10 +64,13 @@ public struct LuaFilterType: FilterType {
     settings = tape
     filterName = context.name
     logger = context.logger
-    metrics = try LuaMetrics(context.metrics)
     fingerprint = program.key
     watchedPaths = [source.place]
 
+    // As an editor leaves it between emptying a file and writing it.
+    if source.files.contains(where: { $0.path == source.entry && $0.text.isEmpty }) {
+      throw reader.node.error("\(source.place): \(source.entry) is empty")
+    }
     let trial: LuaState
     do {
       trial = try LuaState(program)

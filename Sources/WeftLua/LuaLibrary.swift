@@ -23,9 +23,31 @@ enum LuaLibrary {
       key_verify: { LuaLibrary.verify($0, $1, $2, $3) },
       regex_compile: { LuaLibrary.compile($0, $1, $2, $3) },
       regex_free: { LuaLibrary.free(Pattern.self, $0) },
+      regex_bytes: { LuaLibrary.object(Pattern.self, $0)?.memory ?? 0 },
       regex_groups: { Int32(LuaLibrary.object(Pattern.self, $0)?.groupCount ?? 0) },
       regex_group: { Int32(LuaLibrary.object(Pattern.self, $0)?.groupNumber($1.bytes.string) ?? 0) },
-      regex_match: { LuaLibrary.match($0, $1, $2, $3, $4, $5) })
+      regex_match: { LuaLibrary.match($0, $1, $2, $3, $4, $5) },
+      shared_open: { LuaLibrary.openShared($0, $1, $2) },
+      shared_get: { LuaLibrary.sharedGet($0, $1, $2, $3) },
+      shared_set: { LuaLibrary.sharedSet($0, $1, $2, $3, $4, $5) },
+      shared_increment: { LuaLibrary.sharedIncrement($0, $1, $2, $3, $4, $5, $6) },
+      shared_delete: { LuaLibrary.sharedDelete($0, $1, $2) },
+      shared_ttl: { LuaLibrary.sharedTimeLeft($0, $1, $2) },
+      shared_count: { LuaLibrary.sharedCount($1) },
+      shared_keys: { LuaLibrary.sharedKeys($0, $1, $2) },
+      shared_flush: { LuaLibrary.sharedFlush($1) },
+      http_begin: { LuaLibrary.beginRequest($0, $1, $2) },
+      http_field: { LuaEnvironment.of($0)?.addRequestField($1.bytes, $2.bytes) },
+      http_send: { LuaLibrary.sendRequest($0, $1, $2) },
+      http_ready: { LuaEnvironment.of($0)?.isAnswered($1) == true ? 1 : 0 },
+      http_answer: { LuaEnvironment.of($0)?.takeAnswer($1) ?? .none },
+      http_forget: { if let slot = $1 { LuaEnvironment.of($0)?.forgetRequests(of: slot) } },
+      metric_make: { LuaLibrary.makeMetric($0, $1, $2) },
+      metric_series: { LuaLibrary.metricSeries($0, $1, $2, $3) },
+      metric_change: { LuaLibrary.changeMetric($0, $1, $2, $3, $4) },
+      record: { LuaLibrary.record($0, $1) },
+      log_enabled: { LuaEnvironment.of($0)?.isLogged($1) == true ? 1 : 0 },
+      log: { LuaEnvironment.of($0)?.log($1, $2.bytes) })
   }
 
   // MARK: Objects that the host keeps

@@ -7,6 +7,7 @@ struct LuaMetrics: Sendable {
   let durations: HistogramFamily
   let errors: CounterFamily
   let suspended: GaugeFamily
+  let backgroundRuns: CounterFamily
 
   /// One call in so many is timed: reading the thread's clock costs as much as a small script.
   static let sampling: UInt32 = 64
@@ -20,6 +21,9 @@ struct LuaMetrics: Sendable {
       "weft_filter_errors_total", help: "Failures of a filter: error, limit, timeout.", labels: ["filter", "reason"])
     suspended = try registry.gauge(
       "weft_filter_suspended", help: "Exchanges that a filter holds back.", labels: ["filter"])
+    backgroundRuns = try registry.counter(
+      "weft_lua_background_runs_total", help: "Runs of on_load and weft.every: done, error, limit.",
+      labels: ["bundle", "result"])
     let memory = try MetricDescriptor(
       .gauge, name: "weft_lua_memory_bytes", help: "Memory of a bundle's Lua states.", unit: .bytes, labels: ["bundle"])
     let id = ObjectIdentifier(registry)

@@ -8,6 +8,8 @@ final class LuaProgram: Sendable {
   let name: String
   let entry: OwnedBytes
   let limits: BundleLimits
+  /// nil: the states stand alone, with nothing to log or to count in.
+  let surroundings: LuaSurroundings?
   /// Two programs of the same key do the same, and share their states.
   let key: String
 
@@ -17,10 +19,14 @@ final class LuaProgram: Sendable {
   nonisolated(unsafe) let sources: UnsafePointer<wl_source>
   var sourceCount: Int { paths.count }
 
-  init(name: String, entry: String, sources files: [Bundle.Source], digest: String, limits: BundleLimits) {
+  init(
+    name: String, entry: String, sources files: [Bundle.Source], digest: String, limits: BundleLimits,
+    surroundings: LuaSurroundings? = nil
+  ) {
     self.name = name
     self.entry = OwnedBytes(entry)
     self.limits = limits
+    self.surroundings = surroundings
     key = "\(digest) \(limits.memory) \(limits.cpu.nanoseconds) \(limits.logLines)"
     paths = files.map { OwnedBytes($0.path) }
     texts = files.map { OwnedBytes($0.text) }

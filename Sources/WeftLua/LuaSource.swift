@@ -61,6 +61,9 @@ struct LuaSource {
     }
   }
 
+  /// Bytes of the shared dictionaries that the bundle declares, by name.
+  var sharedSizes: [String: Int] { bundle?.manifest.shared ?? [:] }
+
   /// The settings that configuration gives, checked; nil when there are none.
   func settings(_ node: ConfigNode) throws -> SettingsValue? {
     if let bundle {

@@ -46,6 +46,9 @@ final class LuaState {
   var scriptLog: LogBudget
   var errorLog = LogBudget(linesPerSecond: 5)
 
+  /// Its work that belongs to no exchange; nil for a state without a worker.
+  private(set) var background: LuaBackground?
+
   /// The call of a service that a script is making.
   var call: ServiceCall?
 
@@ -75,6 +78,7 @@ final class LuaState {
     }
     let entry = wl_text(program.entry.bytes)
     let outcome = wl_load(host, program.sources, program.sourceCount, entry, Self.loadNanoseconds)
+    environment.isLoading = false
     if outcome != WL_DONE {
       let message = wl_error(host).bytes.string
       wl_close(host)
@@ -89,6 +93,7 @@ final class LuaState {
     hasOnResponse = wl_has(host, Int32(WL_ON_RESPONSE)) != 0
     hasOnLog = wl_has(host, Int32(WL_ON_LOG)) != 0
     scriptLog = LogBudget(linesPerSecond: program.limits.logLines)
+    if let worker { background = LuaBackground(self, worker) }
   }
 
   deinit {

@@ -80,9 +80,25 @@ struct ValueTape {
     append(name: text)
   }
 
-  private mutating func append(name: String) {
+  mutating func append(name: String) {
     append(count: name.utf8.count)
     bytes.append(contentsOf: name.utf8)
+  }
+
+  /// The beginning of an object; so many names and values follow.
+  mutating func append(objectOf count: Int) { append(UInt8(ascii: "o"), count: count) }
+
+  mutating func append(integer: Int64) { append(UInt8(ascii: "i"), UInt64(bitPattern: integer)) }
+
+  mutating func append(bytes text: [UInt8]) {
+    append(UInt8(ascii: "s"), count: text.count)
+    bytes.append(contentsOf: text)
+  }
+
+  /// A list of strings.
+  mutating func append(strings: [[UInt8]]) {
+    append(UInt8(ascii: "a"), count: strings.count)
+    for text in strings { append(bytes: text) }
   }
 
   private mutating func append(_ tag: UInt8, count: Int) {

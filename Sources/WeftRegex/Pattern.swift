@@ -57,6 +57,16 @@ public final class Pattern: Sendable {
     return n > 0 ? PatternMatch(offsets: scratch.offsets, setGroups: n, subject: subject) : nil
   }
 
+  /// Bytes that the compiled pattern takes, its machine code included.
+  public var memory: Int {
+    // Both ask for a size and cannot fail for a compiled pattern; without machine code its size is 0.
+    var code = 0
+    var machineCode = 0
+    _ = pcre2_pattern_info_8(self.code, UInt32(PCRE2_INFO_SIZE), &code)
+    _ = pcre2_pattern_info_8(self.code, UInt32(PCRE2_INFO_JITSIZE), &machineCode)
+    return code + machineCode
+  }
+
   /// The number of the group called `name`, or nil.
   public func groupNumber(_ name: String) -> Int? {
     // A negative result is an error: no such name, or (with `(?J)`) several groups of that name.

@@ -89,6 +89,10 @@ import Testing
       raises("more than 512 regular expressions", function()
         for i = 1, 1000 do held[i] = weft.re.compile("b" .. i) end
       end)
+      held = {}
+      raises("regular expressions of more than 8388608 bytes", function()
+        for i = 1, 500 do held[i] = weft.re.compile("(?:[a-m]|[n-z]{1,50}){1,50}(x" .. i .. "|[^y]{2,9}){1,100}") end
+      end)
       """#, limits: "cpu: 5s, memory: 64MiB")
   }
 }

@@ -39,9 +39,14 @@ import Testing
   func runs(_ example: Example) throws {
     let isWhole = example.code.contains("function on_")
     let script = isWhole ? example.code : "function on_request(request)\n\(example.code)\nend"
-    let bench = try ScriptBench(script, options: "limits: {cpu: 1s}")
+    let bench = try ScriptBench(script, options: "limits: {cpu: 1s}\nservices: [users, stock]")
     let exchange = try bench.request("GET", "/")
-    for _ in 0..<20 { bench.bench.advance(milliseconds: 1000) }
+    for _ in 0..<20 {
+      bench.bench.advance(milliseconds: 1000)
+      bench.bench.worker.answerCall(200, body: "{}")
+    }
+    if exchange.upstreamRequest != nil { try exchange.respond(200) }
+    exchange.end()
     #expect(bench.errors == [])
     #expect(exchange.upstreamRequest != nil || exchange.response != nil)
   }

@@ -97,6 +97,31 @@ function Handle:metadata() end
 ---@return weft.Connection
 function Handle:connection() end
 
+---What there is to know of an exchange that has ended; only in `on_log`.
+---@class weft.Record
+---@field status? integer missing when no response was begun
+---@field duration number seconds
+---@field started number seconds since 1970
+---@field received_bytes integer of the request's body
+---@field sent_bytes integer of the response's body
+---@field method string
+---@field path string
+---@field authority? string
+---@field protocol string
+---@field scheme string
+---@field flags string[] the access log's flags
+---@field details? string
+---@field route? string
+---@field service? string
+---@field listener? string
+---@field attempts integer
+---@field upstream? string
+---@field client? string
+---@field peer? string
+
+---@return weft.Record
+function Handle:record() end
+
 ---The settings of this use of the filter, read-only.
 ---@return table<string, any>
 function Handle:settings() end

@@ -39,6 +39,9 @@ enum {
   WL_SLEEP,
   // It waits for the answer of a service.
   WL_WAIT_CALL,
+  // It waits for answers to requests of `weft.http`, or for `wl_slot.milliseconds` unless that is 0. It looks itself what
+  // has come.
+  WL_WAIT_EVENTS,
   // It has answered through `wl_accessors.respond`, and has ended with that.
   WL_RESPONDED,
   // It has failed, and `wl_error` says why: the script's own error, ...
@@ -194,8 +197,13 @@ struct wl_slot {
   // 0: not asked for yet; else WL_WAIT_BODY or WL_WAIT_CHUNK, the way in which it is read.
   uint8_t body;
   uint8_t body_ended;
-  // Calls to services that this run has made.
+  // Calls to services that this run has made, and those of `weft.http` whose answers it has not read.
   uint16_t call_count;
+  uint16_t open_calls;
+  // Somebody has asked that it be resumed. For Swift; cleared when it runs.
+  uint8_t wake_queued;
+  // Work that belongs to no exchange; NULL: a call for one.
+  void *work;
 };
 
 // A new state with the libraries that scripts may use.
@@ -221,6 +229,16 @@ int wl_start(wl_host *host, int function, void *exchange, void *owner, int setti
 int wl_resume(wl_slot *slot, void *exchange, void *chunk);
 // Ends a waiting call that will not go on; its to-be-closed variables are closed.
 void wl_cancel(wl_slot *slot);
+
+// Work in the background. The functions that the script gave to `weft.every`, from 0, when it was loaded.
+int wl_timer_count(const wl_host *host);
+// Milliseconds between two runs.
+uint32_t wl_timer_interval(const wl_host *host, int timer);
+// Whether each worker runs it, and not one for all.
+int wl_timer_is_each(const wl_host *host, int timer);
+int wl_has_on_load(const wl_host *host);
+// Calls the function of a timer, or with -1 `on_load`. work: not NULL. As `wl_start`.
+int wl_start_work(wl_host *host, int timer, void *work, wl_slot **waiting);
 
 // Why the last call failed, with a traceback; valid until the next call.
 wl_text wl_error(const wl_host *host);

@@ -76,6 +76,8 @@ public final class FilterBench {
   /// Appends a filter to the chain. The chain is fixed with the first request.
   public func add(_ filter: HTTPFilter, name: String = "test") {
     filter.counters = families.map { $0.counters(for: name, in: worker.metrics) }
+    filter.uses += 1
+    if filter.uses == 1 { filter.onStart() }
     entries.append((name, filter))
     built = nil
   }

@@ -166,6 +166,7 @@ public final class FilterBenchExchange {
     let reference = handle.reference
     progress = .ended
     state.pointee.phase = .ended
+    state.pointee.finalStatus = state.pointee.response.status
     chain.log(state)
     if state.pointee.statesHeld != 0 { chain.end(state) }
     state.pointee.retryPolicy?.takeUnretainedValue().finished(handle)

@@ -15,6 +15,7 @@ public final class FilterBenchWorker: WorkerContext {
   var live: [Int: WeakExchange] = [:]
   private var resumed: [ExchangeReference] = []
   private var timers: [ExchangeReference: UInt64] = [:]
+  private var filterTimers: [(timer: WorkerTimer, due: UInt64)] = []
   private var pending: [PendingCall] = []
   private var callCount = 0
   private var isRunning = false
@@ -38,6 +39,13 @@ public final class FilterBenchWorker: WorkerContext {
   }
 
   public override func cancelTimer(_ exchange: ExchangeReference) { timers[exchange] = nil }
+
+  public override func schedule(_ timer: WorkerTimer, afterMilliseconds milliseconds: UInt32) {
+    cancel(timer)
+    filterTimers.append((timer, now &+ UInt64(max(milliseconds, 1)) &* 1_000_000))
+  }
+
+  public override func cancel(_ timer: WorkerTimer) { filterTimers.removeAll { $0.timer === timer } }
 
   public override func exchange(_ reference: ExchangeReference) -> Exchange? {
     guard let found = live[reference.slot]?.exchange, found.isCurrent(reference) else { return nil }
@@ -106,7 +114,17 @@ public final class FilterBenchWorker: WorkerContext {
       timers[reference] = nil
       resumed.append(reference)
     }
+    fireTimers()
     runResumed()
+  }
+
+  /// Timers of filters that are due, each once.
+  private func fireTimers() {
+    let due = filterTimers.filter { $0.due <= now }.sorted { $0.due < $1.due }.map(\.timer)
+    for timer in due where filterTimers.contains(where: { $0.timer === timer && $0.due <= now }) {
+      cancel(timer)
+      timer.fire()
+    }
   }
 
   /// Resumes what filters asked to be resumed, after the event that the test has caused.
@@ -118,6 +136,7 @@ public final class FilterBenchWorker: WorkerContext {
     for _ in 0..<100_000 {
       if resumed.isEmpty { return }
       let reference = resumed.removeFirst()
+      resumed.removeAll { $0 == reference }
       if let found = live[reference.slot]?.exchange, found.isCurrent(reference) { found.resume() }
     }
     resumed = []

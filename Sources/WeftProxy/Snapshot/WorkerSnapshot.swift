@@ -90,6 +90,8 @@ final class WorkerSnapshot {
   let filters: [FilterKey: HTTPFilter]
   /// Exchanges that run on this snapshot, plus one while it is the worker's present one.
   var users = 0
+  /// What its filters do by themselves has ended.
+  var hasStoppedFilters = false
 
   private let lease: MetricsLease
   let accessLog: WorkerAccessLog

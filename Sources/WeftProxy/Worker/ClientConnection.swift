@@ -13,6 +13,7 @@ enum Owner {
   static let mailbox: UInt8 = 3
   static let exchangeDeadline: UInt8 = 4
   static let exchangeWake: UInt8 = 5
+  static let filterTimer: UInt8 = 6
 }
 
 /// A client's connection. While it idles it holds neither a buffer nor an exchange.

@@ -51,6 +51,8 @@ extension Worker {
           guard let n = n.bytes, HeaderTable.isFieldName(n) else { return false }
           let value = v.bytes ?? Bytes()
           let known = KnownHeader.classify(n.base, n.count)
+          // The message is framed here, and its connection is the proxy's.
+          if Self.isProxysOwn(known) { return true }
           return HeaderTable.isFieldValue(value) && s.pointee.request.headers.add(n, value, known: known)
         }
       }
@@ -102,6 +104,15 @@ extension Worker {
       }
       x.pointee.requestMode = .buffered
       launch(x, timeout: Self.mirrorTimeout)
+    }
+  }
+
+  private static func isProxysOwn(_ known: KnownHeader) -> Bool {
+    switch known {
+    case .contentLength, .transferEncoding, .connection, .keepAlive, .proxyConnection, .te, .trailer, .upgrade, .expect,
+      .host:
+      true
+    default: false
     }
   }
 

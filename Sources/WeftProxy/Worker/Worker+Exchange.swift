@@ -68,6 +68,9 @@ extension Worker {
     if x.pointee.ownCalls > 0 { dropCalls(of: x) }
     s.pointee.phase = .ended
     if let chain = s.pointee.chain {
+      s.pointee.receivedBytes = x.pointee.bytesReceived
+      s.pointee.sentBytes = x.pointee.bytesSent
+      s.pointee.finalStatus = x.pointee.responseHeadSent ? s.pointee.response.status : 0
       chain._withUnsafeGuaranteedRef {
         $0.log(s)
         if s.pointee.statesHeld != 0 { $0.end(s) }

@@ -250,6 +250,7 @@ extension Worker {
 
   /// Something that a filter waited for has come.
   func resume(_ x: ExchangeRef) {
+    x.pointee.resumeQueued = false
     if !x.pointee.suspended { return }
     x.pointee.suspended = false
     let generation = x.pointee.generation

@@ -32,10 +32,34 @@ extension Worker {
     snapshot = Unmanaged.passRetained(new)
     accessLog?.flush()
     accessLog = new.accessLog
+    // What filters do by themselves has ended with the draining's beginning.
+    if isDraining { new.hasStoppedFilters = true } else { for filter in new.filters.values { use(filter) } }
+    if let old { stopFilters(of: old) }
     adoptListeners(new.snapshot, delivery.descriptors, replacing: old)
     if let old { leave(old) }
     control.applied(new.snapshot.version)
   }
+
+  // MARK: Filters by themselves
+
+  private func use(_ filter: HTTPFilter) {
+    filter.uses += 1
+    if filter.uses == 1 { filter.onStart() }
+  }
+
+  /// The snapshot is in force no more, or the worker ends: filters that only it uses stop what they do by themselves.
+  private func stopFilters(of snapshot: SnapshotRef) {
+    snapshot._withUnsafeGuaranteedRef { s in
+      if s.hasStoppedFilters { return }
+      s.hasStoppedFilters = true
+      for filter in s.filters.values {
+        filter.uses -= 1
+        if filter.uses == 0 { filter.onStop() }
+      }
+    }
+  }
+
+  func stopFilters() { if let snapshot { stopFilters(of: snapshot) } }
 
   private func service(for spec: ServiceSpec) -> ServiceRef {
     if let known = services[spec.name] {
@@ -195,6 +219,7 @@ extension Worker {
   private func startDraining() {
     if isDraining { return }
     isDraining = true
+    stopFilters()
     for l in listeners { if let l { closeListener(l) } }
     for i in 0..<clients.capacity {
       let c = clients[i]

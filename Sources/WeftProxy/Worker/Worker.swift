@@ -172,10 +172,8 @@ final class Worker {
       i &+= 1
       switch entry {
       case .resume(let reference):
-        if let x = exchange(reference) {
-          x.pointee.resumeQueued = false
-          resume(x)
-        }
+        // Not if it has gone on meanwhile, perhaps to wait for something else.
+        if let x = exchange(reference), x.pointee.resumeQueued { resume(x) }
       case .pumpResponse(let token):
         let u = upstreams[token.slot]
         if u.pointee.generation == token.generation, u.pointee.phase == .active { pumpResponse(u) }
@@ -212,6 +210,7 @@ final class Worker {
   private func fire(_ node: UnsafeMutablePointer<TimerNode>) {
     let token = Token(raw: node.pointee.token)
     switch token.kind {
+    case Owner.filterTimer: WorkerTimer.of(node).fire()
     case Owner.client:
       let c = clients[token.slot]
       if c.pointee.phase != .closed { clientTimedOut(c) }
@@ -234,6 +233,7 @@ final class Worker {
 
   private func shutDown() {
     for l in listeners { if let l { closeListener(l) } }
+    stopFilters()
     for i in 0..<clients.capacity {
       let c = clients[i]
       if c.pointee.phase == .closed { continue }

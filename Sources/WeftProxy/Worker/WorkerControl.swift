@@ -116,6 +116,17 @@ final class ProxyWorkerContext: WorkerContext {
     }
   }
 
+  override func schedule(_ timer: WorkerTimer, afterMilliseconds milliseconds: UInt32) {
+    with(()) { worker in
+      timer.box.pointee.node.token = Token(kind: Owner.filterTimer, slot: 0, generation: 0).raw
+      worker.wheel.pointee.schedule(&timer.box.pointee.node, at: worker.deadline(max(milliseconds, 1)))
+    }
+  }
+
+  override func cancel(_ timer: WorkerTimer) {
+    with(()) { $0.wheel.pointee.cancel(&timer.box.pointee.node) }
+  }
+
   override func exchange(_ reference: ExchangeReference) -> Exchange? {
     with(nil) { $0.exchange(reference).map { $0.pointee.handle } }
   }
