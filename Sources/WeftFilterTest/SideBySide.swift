@@ -53,16 +53,17 @@ enum LineChange: Equatable {
   /// Finds headers that have changed and moved: one that went and one of its name that came.
   private static func joined(_ changes: [LineChange]) -> [LineChange] {
     var changes = changes
-    for i in changes.indices {
-      guard changes.indices.contains(i), case .removed(let old) = changes[i], headerName(old) != nil else { continue }
-      let other = changes.firstIndex { change in
-        if case .added(let new) = change { headerName(new) == headerName(old) } else { false }
+    var taken: Set<Int> = []
+    for (i, change) in changes.enumerated() {
+      guard case .removed(let old) = change, let name = headerName(old) else { continue }
+      for (other, candidate) in changes.enumerated() where !taken.contains(other) {
+        guard case .added(let new) = candidate, headerName(new) == name else { continue }
+        changes[i] = .changed(old, new)
+        taken.insert(other)
+        break
       }
-      guard let other, case .added(let new) = changes[other] else { continue }
-      changes[i] = .changed(old, new)
-      changes.remove(at: other)
     }
-    return changes
+    return changes.indices.filter { !taken.contains($0) }.map { changes[$0] }
   }
 
   /// Whether one line took the other's place: two values of one header, or two lines that are none.

@@ -36,6 +36,9 @@ final class TimedFilter: HTTPFilter {
 
   override var phases: FilterPhases { inner.phases }
 
+  override func onStart() { inner.onStart() }
+  override func onStop() { inner.onStop() }
+
   private func count<R>(_ function: Function, begins: Bool, _ body: () -> R) -> R {
     var sum = sums[function] ?? Sum()
     if begins { sum.exchanges += 1 }

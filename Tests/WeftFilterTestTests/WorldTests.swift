@@ -81,6 +81,34 @@ struct WorldTests {
     #expect(report.passed == 3, "\(report.files.map(ConsoleReport(usesColor: false, isVerbose: false).text))")
   }
 
+  @Test("work in the background follows the clock; shared dictionaries begin empty")
+  func background() throws {
+    try ScratchBundle.pass(
+      """
+      local seen = weft.shared("seen")
+      function on_load()
+        local answer = weft.http.get{service = "users", path = "/keys"}
+        seen:set("keys", answer and answer.body or "none")
+      end
+      weft.every(60, function() seen:incr("ticks", 1, 0) end)
+      function on_request(h)
+        h:headers():add("x-seen", tostring(seen:get("keys")) .. " " .. tostring(seen:get("ticks")))
+      end
+      """,
+      """
+      for i = 1, 2 do
+        test("test " .. i, function()
+          service("users", {body = "k" .. i})
+          clock.advance(0.01)
+          assert_header(request{}.upstream, "x-seen", "k" .. i .. " nil")
+          clock.advance(150)
+          assert_header(request{}.upstream, "x-seen", "k" .. i .. " 2")
+          assert_equal(#calls("users"), 1)
+        end)
+      end
+      """)
+  }
+
   @Test("logs and metrics are there to be looked at")
   func logs() throws {
     try ScratchBundle.pass(

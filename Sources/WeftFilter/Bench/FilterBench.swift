@@ -84,6 +84,10 @@ public final class FilterBench {
 
   /// Begins the chain anew. Exchanges under way keep theirs.
   public func removeFilters() {
+    for (_, filter) in entries {
+      filter.uses -= 1
+      if filter.uses == 0 { filter.onStop() }
+    }
     entries = []
     built = nil
   }

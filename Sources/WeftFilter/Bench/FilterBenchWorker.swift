@@ -71,7 +71,9 @@ public final class FilterBenchWorker: WorkerContext {
   public var numberedCalls: [(id: Int, call: ServiceCall)] { pending.map { ($0.id, $0.call) } }
 
   /// Nanoseconds until the next timer that is set; nil when there is none.
-  public var nextTimer: UInt64? { timers.values.min().map { $0 > now ? $0 - now : 0 } }
+  public var nextTimer: UInt64? {
+    (Array(timers.values) + filterTimers.map(\.due)).min().map { $0 > now ? $0 - now : 0 }
+  }
 
   /// Milliseconds until each timer that is set; at most one an exchange.
   public var timerDelays: [UInt64] { timers.values.map { ($0 &- now) / 1_000_000 }.sorted() }
