@@ -9,7 +9,8 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "weft", targets: ["weft"]),
-    .library(name: "WeftFilter", targets: ["WeftFilter", "WeftConfig", "WeftTelemetry", "WeftHTTP", "WeftIO"]),
+    .library(
+      name: "WeftFilter", targets: ["WeftFilter", "WeftConfig", "WeftTelemetry", "WeftTLS", "WeftHTTP", "WeftIO"]),
     .library(name: "WeftCommand", targets: ["WeftCommand"]),
   ],
   dependencies: [
@@ -43,16 +44,16 @@ let package = Package(
     .target(
       name: "WeftFilter",
       dependencies: [
-        "WeftIO", "WeftHTTP", "WeftConfig", "WeftTelemetry", .product(name: "Logging", package: "swift-log"),
+        "WeftIO", "WeftHTTP", "WeftTLS", "WeftConfig", "WeftTelemetry", .product(name: "Logging", package: "swift-log"),
       ]),
-    .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftRegex", "CZlib", "CLinux"]),
+    .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftTLS", "WeftRegex", "CZlib", "CLinux"]),
     .target(
       name: "WeftLua",
       dependencies: ["WeftFilter", "WeftBundle", "WeftCrypto", "WeftRegex", "CLua", "CLuaHost", "CLinux"]),
     .target(
       name: "WeftProxy",
       dependencies: [
-        "WeftIO", "WeftHTTP", "WeftRegex", "WeftConfig", "WeftTelemetry", "WeftFilter", "CLinux",
+        "WeftIO", "WeftHTTP", "WeftTLS", "WeftRegex", "WeftConfig", "WeftTelemetry", "WeftFilter", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ]),
 
@@ -84,12 +85,12 @@ let package = Package(
     .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle"]),
     .testTarget(name: "WeftTelemetryTests", dependencies: ["WeftTelemetry"]),
     .testTarget(name: "WeftFilterTests", dependencies: ["WeftFilter"]),
-    .testTarget(name: "WeftFiltersTests", dependencies: ["WeftFilters"]),
+    .testTarget(name: "WeftFiltersTests", dependencies: ["WeftFilters", "TestCertificates"]),
     .testTarget(name: "WeftLuaTests", dependencies: ["WeftLua", "WeftBundle", "CLuaHost"]),
     .testTarget(name: "WeftFilterTestTests", dependencies: ["WeftFilterTest"]),
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
     // Drives the built binary; depends on it so that it is built.
-    .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux"]),
+    .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -39,7 +39,7 @@ def _run(bench, scenario, contestant, check, requests):
         check(scenario, runner)
         path = "/service-5/item" if contestant.routes else "/"
         command = [program("h2load"), "--h1", "-n", str(requests), "-c", str(_CONNECTIONS), "-t", "1",
-                   f"http://127.0.0.1:{runner.port}{path}"]
+                   f"http{'s' if contestant.tls else ''}://127.0.0.1:{runner.port}{path}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         if f"{requests} succeeded" not in done.stdout:
             raise Failed(f"{contestant.label}: requests failed under callgrind")

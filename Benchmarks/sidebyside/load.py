@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import subprocess
 import time
 
@@ -13,9 +14,14 @@ AGENT = "bench"
 _SCRIPT = os.path.join(CONFIGS, "load", "report.lua")
 
 
-def get(port, path="/"):
+def get(port, path="/", tls=False):
     """One request; returns status, header fields by lower-case name, and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    if tls:
+        # What matters here is the time that it takes: the certificate was made for this run.
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", path, headers={"User-Agent": AGENT})
         response = connection.getresponse()
@@ -25,10 +31,11 @@ def get(port, path="/"):
         connection.close()
 
 
-def run_wrk(port, cpu, connections, seconds, routes, halfway):
+def run_wrk(port, cpu, connections, seconds, routes, halfway, tls=False, closes=False):
     """Loads the port for that many seconds, calls `halfway` shortly before the end, and returns wrk's numbers."""
+    close = ["-H", "Connection: close"] if closes else []
     command = [program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", _SCRIPT,
-               "-H", f"User-Agent: {AGENT}", f"http://127.0.0.1:{port}/", "--", str(routes)]
+               "-H", f"User-Agent: {AGENT}", *close, f"http{'s' if tls else ''}://127.0.0.1:{port}/", "--", str(routes)]
     load = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             text=True, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
     try:

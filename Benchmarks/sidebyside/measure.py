@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from . import scenarios
 from .instructions import count_instructions, stripped
 from .load import IdleConnections, get, run_wrk
+from .certificates import make_certificate
 from .machine import Quiet
 from .peers import CONFIGS, render
 from .ports import Ports, served_by
@@ -44,6 +45,7 @@ class Bench:
         self._stripped = None
         self.backend = None
         self.backend_port = 0
+        make_certificate(folder)
 
     def start_backend(self):
         self.backend_port = self.ports.take()
@@ -75,7 +77,7 @@ class Bench:
         # Resident memory before the first request: the port is open, and nothing was sent to it.
         if wait_until(lambda: served_by(port, process) or not process.running(), _START_SECONDS):
             runner.idle_bytes = process.resident_bytes()
-        self._await(process, port, "/service-0/item" if contestant.routes else "/")
+        self._await(process, port, "/service-0/item" if contestant.routes else "/", contestant.tls)
         return runner
 
     def stripped_weft(self):
@@ -98,14 +100,15 @@ class Bench:
     def _values(self, folder, port):
         nginx = self.peers["nginx"]
         return {"PORT": port, "BACKEND": self.backend_port, "DIR": folder, "CONFIGS": CONFIGS,
-                "LOG": os.path.join(folder, "access.log"), "MODULES": nginx.modules, "FILES": self._file_limit}
+                "LOG": os.path.join(folder, "access.log"), "MODULES": nginx.modules, "FILES": self._file_limit,
+                "CERTIFICATES": self._folder}
 
-    def _await(self, process, port, path):
+    def _await(self, process, port, path, tls=False):
         def ready():
             if not process.running():
                 return True
             try:
-                return served_by(port, process) and get(port, path)[0] == 200
+                return served_by(port, process) and get(port, path, tls)[0] == 200
             except (OSError, http.client.HTTPException):
                 return False
 
@@ -125,7 +128,7 @@ def check(scenario, runner):
         raise Failed(f"{contestant.label} answers wrongly: {what}")
 
     for _ in range(3):
-        status, headers, body = get(runner.port, path)
+        status, headers, body = get(runner.port, path, contestant.tls)
         if status != 200 or body != scenarios.BODY:
             wrong(f"{status} with {len(body)} bytes at {path}")
     if contestant.routes and get(runner.port, "/none")[0] != 404:
@@ -197,7 +200,7 @@ def run_load(bench, scenario, rounds, seconds):
         quiet = Quiet(bench.cpus)
         user_before, system_before = runner.process.cpu_seconds()
         result = run_wrk(runner.port, bench.cpus[1], CONNECTIONS, length, runner.contestant.routes,
-                         lambda: loaded.append(runner.process.resident_bytes()))
+                         lambda: loaded.append(runner.process.resident_bytes()), runner.contestant.tls, scenario.closes)
         user_after, system_after = runner.process.cpu_seconds()
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         own = (user_after - user_before + system_after - system_before + sum(bench.backend.cpu_seconds())

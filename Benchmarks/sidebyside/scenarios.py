@@ -13,6 +13,8 @@ class Contestant:
     proxy: str
     config: str
     routes: int = 0
+    # Requests come over TLS.
+    tls: bool = False
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Scenario:
     script: bool = False
     headers: dict = field(default_factory=dict)
     logs: bool = False
+    # Each request has a connection of its own.
+    closes: bool = False
 
 
 LOAD = "64 keep-alive connections, small GET, 128-byte response"
@@ -60,6 +64,8 @@ def _routes():
 
 
 _ROUTES, _ROUTE_TARGETS = _routes()
+
+_TLS = tuple(Contestant(name, name, "tls", tls=True) for name in ("weft", "nginx"))
 
 SCENARIOS = (
     Scenario(
@@ -92,6 +98,12 @@ SCENARIOS = (
         "routes", f"10, 1,000 and 10,000 routes by path prefix, requests spread over them; {LOAD}", "load",
         _ROUTES, _ROUTE_TARGETS),
     Scenario(
+        "tls", f"TLS 1.3, ECDSA P-256, connections kept; {LOAD}", "load", _TLS,
+        (Target("cpu", "weft", "nginx", 0.90),)),
+    Scenario(
+        "tls-handshakes", "A full TLS 1.3 handshake (ECDSA P-256) and a small GET on each connection, 64 at a time",
+        "load", _TLS, (Target("cpu", "weft", "nginx", 1.05),), closes=True),
+    Scenario(
         "idle-memory", "Resident memory with idle keep-alive connections that have each made one request", "idle",
         _peers("plain", "weft", "nginx", "haproxy", "envoy"),
         (Target("idle_mb", "weft", "", 12), Target("per_connection", "weft", "", 4096),
@@ -100,7 +112,7 @@ SCENARIOS = (
         "instructions", "User instructions per request, counted by callgrind, 16 connections", "instructions",
         (Contestant("plain", "weft", "plain"), Contestant("filters", "weft", "filters"),
          Contestant("lua", "weft", "lua"), Contestant("access-log", "weft", "access-log"),
-         Contestant("routes 1,000", "weft", "routes", 1000))),
+         Contestant("routes 1,000", "weft", "routes", 1000), Contestant("tls", "weft", "tls", tls=True))),
 )
 
 

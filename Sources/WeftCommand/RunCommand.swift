@@ -52,6 +52,9 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Keep each worker on a CPU of its own.")
   var pinWorkers = false
 
+  @Option(help: "For debugging: write the secrets of all TLS connections to a file, for Wireshark to read.")
+  var tlsKeyLog: String?
+
   @OptionGroup var logging: LogOptions
 
   func validate() throws {
@@ -77,6 +80,7 @@ struct RunCommand: ParsableCommand {
     options.isStrict = strict
     options.bundleFolders = bundles
     options.pinsWorkers = pinWorkers
+    options.tlsKeyLog = tlsKeyLog
     options.version = WeftCommandLine.version
     let writer = try LogWriter()
     let log = try logging.makeLog(writer)

@@ -215,6 +215,8 @@ public struct Exchange {
   public var matchedPrefixLength: Int { state.pointee.matchedPrefixLength }
   /// Whether the client came over TLS.
   public var isTLS: Bool { state.pointee.isTLS }
+  /// What is known of the client's TLS connection; nil for a plain one.
+  public var tls: DownstreamTLS? { state.pointee.tls?.takeUnretainedValue() }
   /// `http` or `https`, as the client came.
   public var scheme: Bytes { state.pointee.isTLS ? Bytes("https") : Bytes("http") }
   /// When the request's head was complete: nanoseconds since 1970.

@@ -71,11 +71,13 @@ public struct ExchangeState: ~Copyable {
   package var peerAddress = SocketAddress.unknown
   package var localAddress = SocketAddress.unknown
   package var upstreamAddress = SocketAddress.unknown
-  package var isTLS = false
   // Filled in when it ends.
   package var receivedBytes: UInt64 = 0
   package var sentBytes: UInt64 = 0
   package var finalStatus = 0
+  /// What is known of the client's TLS connection, which outlives the exchange; nil for a plain one.
+  package var tls: Unmanaged<DownstreamTLS>?
+  package var isTLS: Bool { @inline(__always) get { tls != nil } }
 
   package static var chainLimit: Int { 64 }
 
@@ -129,6 +131,7 @@ extension ExchangeState {
     serviceName = Bytes()
     matchedPrefixLength = 0
     requestBodyLength = 0
+    tls = nil
     request.headers.dropKept()
     response.headers.dropKept()
     if requestTrailers.count > 0 { requestTrailers.reset() }

@@ -8,6 +8,7 @@ public enum BuiltInFilters {
     registry.register(Compress.self)
     registry.register(Fault.self)
     registry.register(HeaderModifier.self)
+    registry.register(MTLS.self)
     registry.register(Mirror.self)
     registry.register(RateLimit.self)
     registry.register(Redirect.self)

@@ -19,6 +19,16 @@ public enum Socket {
     }
   }
 
+  /// Receives up to `count` bytes and leaves them where they are, for the next receive.
+  public static func peek(_ fd: Int32, _ into: MutableBytePointer, _ count: Int) -> IOResult {
+    while true {
+      let n = recv(fd, into, count, Int32(MSG_PEEK))
+      if n >= 0 { return IOResult(raw: n) }
+      let error = errno
+      if error != EINTR { return IOResult(raw: -Int(error)) }
+    }
+  }
+
   /// Sends up to `count` bytes.
   @inlinable @inline(__always)
   public static func send(_ fd: Int32, _ bytes: BytePointer, _ count: Int) -> IOResult {

@@ -9,6 +9,8 @@ enum Failure: UInt8 {
   case noHealthyUpstream
   case connectFailure
   case connectTimeout
+  case upstreamTLSFailure
+  case misdirected
   case upstreamReset
   case upstreamProtocolError
   case responseHeaderTimeout
@@ -33,7 +35,10 @@ enum Failure: UInt8 {
     switch self {
     case .noRoute: 404
     case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge, .routingFailed: 500
-    case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamReset, .overflow, .retryLimit, .overloaded: 503
+    case .misdirected: 421
+    case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamTLSFailure, .upstreamReset, .overflow,
+      .retryLimit, .overloaded:
+      503
     case .upstreamProtocolError: 502
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout, .requestTimeout: 504
     case .requestBodyTooLarge: 413
@@ -49,7 +54,7 @@ enum Failure: UInt8 {
     case .noRoute: .noRouteFound
     case .noSuchBackend: .noServiceFound
     case .noHealthyUpstream: .noHealthyUpstream
-    case .connectFailure, .connectTimeout: .upstreamConnectionFailure
+    case .connectFailure, .connectTimeout, .upstreamTLSFailure: .upstreamConnectionFailure
     case .upstreamReset: .upstreamConnectionTermination
     case .upstreamProtocolError, .responseHeadersTooLarge: .upstreamProtocolError
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout: .upstreamRequestTimeout
@@ -58,7 +63,7 @@ enum Failure: UInt8 {
     case .retryLimit: .upstreamRetryLimitExceeded
     case .requestBodyTimeout, .requestHeaderTimeout: .streamIdleTimeout
     case .malformedBody, .badPath, .requestHeadersTooLarge, .requestBodyTooLarge: .downstreamProtocolError
-    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed, .routingFailed: []
+    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed, .routingFailed, .misdirected: []
     }
   }
 
@@ -71,6 +76,8 @@ enum Failure: UInt8 {
     case .noHealthyUpstream: "no_healthy_upstream"
     case .connectFailure: "upstream_connect_failure"
     case .connectTimeout: "upstream_connect_timeout"
+    case .upstreamTLSFailure: "upstream_tls_failure"
+    case .misdirected: "misdirected_request"
     case .upstreamReset: "upstream_reset_before_response_started"
     case .upstreamProtocolError: "upstream_protocol_error"
     case .responseHeaderTimeout: "upstream_first_byte_timeout"
@@ -102,6 +109,8 @@ enum Failure: UInt8 {
     case .noHealthyUpstream: "no healthy upstream\n"
     case .connectFailure: "could not connect to the upstream\n"
     case .connectTimeout: "connecting to the upstream took too long\n"
+    case .upstreamTLSFailure: "no secure connection to the upstream\n"
+    case .misdirected: "this connection is for another host\n"
     case .upstreamReset: "the upstream closed the connection before it answered\n"
     case .upstreamProtocolError: "the upstream sent a malformed response\n"
     case .responseHeaderTimeout, .perTryTimeout: "the upstream did not answer in time\n"

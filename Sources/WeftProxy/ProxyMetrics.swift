@@ -4,6 +4,7 @@ import WeftTelemetry
 
 /// The metric families of the data plane, registered once per process. docs/metrics.md explains them.
 struct ProxyMetrics: Sendable {
+  let tls: TLSFamilies
   let connections: CounterFamily
   let connectionsActive: GaugeFamily
   let acceptFailures: CounterFamily
@@ -38,6 +39,7 @@ struct ProxyMetrics: Sendable {
 
   init(_ r: MetricsRegistry) throws {
     filters = try FilterMetrics(r)
+    tls = try TLSFamilies(r)
     connections = try r.counter(
       "weft_downstream_connections_total", help: "Accepted connections.", labels: ["listener"])
     connectionsActive = try r.gauge(
@@ -139,6 +141,8 @@ struct ClassCounters {
 }
 
 struct ListenerMetrics {
+  /// nil for a listener without TLS.
+  var tls: TLSMetrics?
   let connections: Counter
   let active: Gauge
   let requestsActive: Gauge
@@ -204,6 +208,8 @@ final class FlagCounters {
 }
 
 struct ServiceMetrics {
+  /// nil for a service without TLS.
+  var tls: TLSMetrics?
   let requests: ClassCounters
   let requestsActive: Gauge
   let connections: Counter

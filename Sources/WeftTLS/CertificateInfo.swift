@@ -6,6 +6,9 @@ public struct CertificateInfo: Sendable, Equatable {
   /// RFC 2253 text: `CN=reviews,O=Example`.
   public let subject: String
   public let issuer: String
+  /// The first CN and all O of the subject.
+  public let commonName: String?
+  public let organizations: [String]
   /// Lower-case hexadecimal digits.
   public let serial: String
   /// Seconds since 1970.
@@ -25,6 +28,22 @@ public struct CertificateInfo: Sendable, Equatable {
   /// The first URI that is a SPIFFE ID; a certificate with several URIs has none (SPIFFE X509-SVID section 2).
   public var spiffeID: String? { uris.count == 1 && uris[0].hasPrefix("spiffe://") ? uris[0] : nil }
 
+  /// The PEM text with everything but letters, digits and `-._~` percent-encoded (RFC 3986 2.3), for header fields.
+  public var percentEncodedPEM: String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var bytes: [UInt8] = []
+    for byte in pem.utf8 {
+      let isUnreserved =
+        (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10 || "-._~".utf8.contains(byte)
+      if isUnreserved {
+        bytes.append(byte)
+      } else {
+        bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
   /// All names, for messages.
   public var names: [String] { dnsNames + uris + emails + addresses.map(CertificateInfo.text) }
 
@@ -37,6 +56,8 @@ public struct CertificateInfo: Sendable, Equatable {
     self.notAfter = notAfter
     subject = MemoryText.make { weft_name_print($0, X509_get_subject_name(certificate)) != 0 } ?? ""
     issuer = MemoryText.make { weft_name_print($0, X509_get_issuer_name(certificate)) != 0 } ?? ""
+    commonName = CertificateInfo.attributes(certificate, NID_commonName).first
+    organizations = CertificateInfo.attributes(certificate, NID_organizationName)
     pem = MemoryText.make { PEM_write_bio_X509($0, certificate) == 1 } ?? ""
     serial = CertificateInfo.serial(certificate)
     digest = CertificateInfo.sha256(certificate)
@@ -60,6 +81,23 @@ public struct CertificateInfo: Sendable, Equatable {
     self.uris = uris
     self.emails = emails
     self.addresses = addresses
+  }
+
+  private static func attributes(_ certificate: OpaquePointer, _ kind: Int32) -> [String] {
+    let name = X509_get_subject_name(certificate)
+    var found: [String] = []
+    var at = X509_NAME_get_index_by_NID(name, kind, -1)
+    while at >= 0 {
+      var bytes: UnsafeMutablePointer<UInt8>?
+      let count = ASN1_STRING_to_UTF8(&bytes, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)))
+      if count >= 0, let bytes {
+        found.append(String(decoding: UnsafeBufferPointer(start: bytes, count: Int(count)), as: UTF8.self))
+      }
+      CRYPTO_free(bytes, nil, 0)
+      at = X509_NAME_get_index_by_NID(name, kind, at)
+    }
+    ERR_clear_error()
+    return found
   }
 
   private static func forEachName(_ certificate: OpaquePointer, _ body: (Int32, [UInt8]) -> Void) {

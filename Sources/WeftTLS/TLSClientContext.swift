@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import Synchronization
 
 /// How connections to a service are encrypted: whom we believe, whom we expect, what we show. Immutable and shared by
 /// threads.
@@ -15,6 +16,11 @@ public final class TLSClientContext: @unchecked Sendable {
   let context: OpaquePointer
   let serverNameText: [CChar]
   let isAddress: Bool
+  /// Equal for contexts that are made of the same certificates and settings.
+  public let fingerprint: [UInt8]
+  /// Differs from that of every other context of the process; never 0.
+  public let number = TLSClientContext.numbers.add(1, ordering: .relaxed).newValue
+  private static let numbers = Atomic<UInt64>(0)
 
   public init(
     serverName: String, trust: TrustStore?, subjects: [SubjectMatch] = [], identity: TLSIdentity? = nil,
@@ -29,6 +35,8 @@ public final class TLSClientContext: @unchecked Sendable {
     var address = in6_addr()
     isAddress =
       inet_pton(AF_INET, self.serverName, &address) == 1 || inet_pton(AF_INET6, self.serverName, &address) == 1
+    let described = "\(self.serverName) \(subjects) \(settings) \(identity?.certificate.digest ?? "-")"
+    fingerprint = try Digest.sha256(Array(described.utf8) + (trust?.fingerprint ?? []))
     let protocols = try settings.protocolList()
     let context = try settings.makeContext(TLS_client_method())
     do throws(TLSFault) {
@@ -60,15 +68,15 @@ private let keepSession: @convention(c) (OpaquePointer?, OpaquePointer?) -> Int3
   guard let ssl, let received, let session = TLSSession(ssl), let store = session.state.pointee.store,
     let context = session.state.pointee.client, SSL_SESSION_is_resumable(received) == 1
   else { return 0 }
-  store.pointee.keep(received, of: context)
+  store.pointee.keep(received, of: context._withUnsafeGuaranteedRef { $0.number })
   return 1
 }
 
 /// Sessions that a server offered for resumption: those of one endpoint on one worker.
 public struct TLSSessionStore: ~Copyable {
   private var sessions: [OpaquePointer] = []
-  /// Sessions of another context are not used: whom we believe may have changed.
-  private var owner: UnsafeRawPointer?
+  /// The number of the context that they belong to. Those of another one are not used: whom we believe may have changed.
+  private var owner: UInt64 = 0
 
   /// As many connections can resume at once; a session is used once (RFC 8446 C.4).
   private static let limit = 4
@@ -79,23 +87,22 @@ public struct TLSSessionStore: ~Copyable {
 
   public var isEmpty: Bool { sessions.isEmpty }
 
-  mutating func keep(_ session: OpaquePointer, of context: Unmanaged<TLSClientContext>) {
+  mutating func keep(_ session: OpaquePointer, of context: UInt64) {
     adopt(context)
     if sessions.count == Self.limit { SSL_SESSION_free(sessions.removeFirst()) }
     sessions.append(session)
   }
 
   /// The newest session, which the caller then owns.
-  mutating func take(for context: Unmanaged<TLSClientContext>) -> OpaquePointer? {
+  mutating func take(for context: UInt64) -> OpaquePointer? {
     adopt(context)
     return sessions.popLast()
   }
 
-  private mutating func adopt(_ context: Unmanaged<TLSClientContext>) {
-    let raw = UnsafeRawPointer(context.toOpaque())
-    if owner == raw { return }
+  private mutating func adopt(_ context: UInt64) {
+    if owner == context { return }
     for session in sessions { SSL_SESSION_free(session) }
     sessions.removeAll()
-    owner = raw
+    owner = context
   }
 }

@@ -15,9 +15,7 @@ public final class TLSServerNames: @unchecked Sendable {
   }
 
   public let entries: [Entry]
-  private var exact: [String: Int] = [:]
-  private var wildcard: [String: Int] = [:]
-  private let any: Int?
+  private let table: ServerNameTable
   let tickets: TicketKeys
   /// The SSL_CTX with which every connection begins; the client's hello then chooses.
   let front: OpaquePointer
@@ -26,20 +24,12 @@ public final class TLSServerNames: @unchecked Sendable {
   public init(_ entries: [Entry], tickets: TicketKeys) throws(TLSFault) {
     self.entries = entries
     self.tickets = tickets
-    any = entries.firstIndex { $0.hostname == nil }
+    table = ServerNameTable(entries.map(\.hostname))
     var settings = TLSSettings()
     settings.minimumVersion = entries.map(\.context.settings.minimumVersion).min() ?? .v12
     settings.maximumVersion = entries.map(\.context.settings.maximumVersion).max() ?? .v13
     let context = try settings.makeContext(TLS_server_method())
     front = context
-    for (i, entry) in entries.enumerated() {
-      guard let name = entry.hostname else { continue }
-      if name.hasPrefix("*.") {
-        if wildcard[String(name.dropFirst())] == nil { wildcard[String(name.dropFirst())] = i }
-      } else if exact[name] == nil {
-        exact[name] = i
-      }
-    }
     SSL_CTX_set_client_hello_cb(context, chooseContext, nil)
     weft_ctx_cache_mode(context, Int(SSL_SESS_CACHE_OFF))
     SSL_CTX_set_timeout(context, Self.sessionLifetime)
@@ -54,17 +44,7 @@ public final class TLSServerNames: @unchecked Sendable {
   /// Index of the entry for a server name; nil: none is for it.
   /// - Parameter wanted: nil when the client gave none.
   public func index(of wanted: String?) -> Int? {
-    guard let wanted else { return any }
-    let name = ServerName.normalized(wanted)
-    if let index = exact[name] { return index }
-    if !wildcard.isEmpty {
-      var rest = name[...]
-      while let dot = rest.dropFirst().firstIndex(of: ".") {
-        rest = rest[dot...]
-        if let index = wildcard[String(rest)] { return index }
-      }
-    }
-    return any
+    table.index(of: wanted)
   }
 }
 
@@ -111,7 +91,11 @@ private let prepareTicket:
     guard let ssl, let name, let iv, let cipher, let mac, let session = TLSSession(ssl),
       let names = session.state.pointee.names
     else { return -1 }
-    return names._withUnsafeGuaranteedRef { $0.tickets.prepare(name, iv, cipher, mac, isNew: isNew == 1) }
+    // In TLS 1.3 a ticket is used once (RFC 8446 C.4).
+    let renews = SSL_version(ssl) == TLSVersion.v13.rawValue
+    return names._withUnsafeGuaranteedRef {
+      $0.tickets.prepare(name, iv, cipher, mac, isNew: isNew == 1, renews: renews)
+    }
   }
 
 /// The server name in a hello that OpenSSL holds (RFC 6066 section 3): one host name.

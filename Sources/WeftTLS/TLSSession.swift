@@ -69,8 +69,7 @@ public struct TLSSession {
   ) -> TLSSession? {
     guard let session = make(fd, context.context) else { return nil }
     let state = session.state
-    let owner = Unmanaged.passRetained(context)
-    state.pointee.client = owner
+    state.pointee.client = Unmanaged.passRetained(context)
     state.pointee.store = store
     SSL_set_connect_state(state.pointee.ssl)
     let isReady = context.serverNameText.withUnsafeBufferPointer { name -> Bool in
@@ -88,7 +87,7 @@ public struct TLSSession {
       session.free()
       return nil
     }
-    if let store, let old = store.pointee.take(for: owner) {
+    if let store, let old = store.pointee.take(for: context.number) {
       if SSL_set_session(state.pointee.ssl, old) != 1 { ERR_clear_error() }
       SSL_SESSION_free(old)
     }

@@ -67,11 +67,12 @@ public final class TicketKeys: @unchecked Sendable {
 
   // MARK: OpenSSL's callback
 
+  /// - Parameter renews: a client that resumes gets a new ticket in any case.
   /// - Returns: for a new ticket 1; for an old one 0 when no key is its, 1 when its key is the newest, 2 when it should
   ///   be replaced; -1 for an error (SSL_CTX_set_tlsext_ticket_key_cb(3)).
   func prepare(
     _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>, _ cipher: OpaquePointer,
-    _ mac: OpaquePointer, isNew: Bool
+    _ mac: OpaquePointer, isNew: Bool, renews: Bool
   ) -> Int32 {
     guard let set = UnsafeMutablePointer<Set>(bitPattern: current.load(ordering: .acquiring)) else { return -1 }
     return withUnsafeBytes(of: &set.pointee.keys) { raw -> Int32 in
@@ -100,7 +101,7 @@ public final class TicketKeys: @unchecked Sendable {
         weft_mac_setup(mac, secret.bindMemory(to: UInt8.self).baseAddress, secret.count) != 0
       }
       if !ready || !signed { return -1 }
-      return isNew || index == 0 ? 1 : 2
+      return isNew || index == 0 && !renews ? 1 : 2
     }
   }
 }

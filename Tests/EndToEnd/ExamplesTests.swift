@@ -21,6 +21,18 @@ struct ExamplesTests {
     #expect(result.output.contains("default/greeting (lua)"))
   }
 
+  @Test("the TLS example is valid with the certificates that its script makes")
+  func tls() throws {
+    let folder = try TemporaryFolder()
+    for name in ["gateway.yaml", "certificates.sh"] {
+      try folder.write(name, try #require(readFile("\(Self.root)/examples/tls/\(name)")))
+    }
+    #expect(try Tool.run("bash", [folder.path("certificates.sh")]).code == 0)
+    let result = try WeftBinary.run("check", "--strict", "-f", folder.path("gateway.yaml"))
+    #expect(result.code == 0, "\(result.output)\(result.errorOutput)")
+    #expect(result.output.contains("ok: 1 listeners, 2 route rules, 1 filters, 1 services"))
+  }
+
   @Test("each shipped bundle runs", arguments: ["tenant-tag", "path-guard", "body-redact"])
   func bundles(_ name: String) throws {
     let scene = try Scene(

@@ -156,8 +156,8 @@ import Testing
       """
     ),
     (
-      "{kind: TCPRoute, apiVersion: gateway.networking.k8s.io/v1}",
-      "a.yaml:1: warning: kind: kind \"TCPRoute\" of gateway.networking.k8s.io/v1 is not one that Weft reads; skipped"
+      "{kind: UDPRoute, apiVersion: gateway.networking.k8s.io/v1}",
+      "a.yaml:1: warning: kind: kind \"UDPRoute\" of gateway.networking.k8s.io/v1 is not one that Weft reads; skipped"
     ),
     ("{kind: Filter, apiVersion: weft.dev/v1, spec: {type: a}}", "a.yaml:1: metadata: is missing; it must be given"),
     (

@@ -45,7 +45,7 @@ import Testing
           hostname: "*.example.com"
           port: 443
           protocol: HTTPS
-          tls: {mode: Terminate, certificateRefs: [{name: cert}], options: {weft.dev/min: "1.3"}}
+          tls: {mode: Terminate, certificateRefs: [{name: cert}], options: {weft.dev/min-version: "1.3"}}
           allowedRoutes:
             namespaces:
               from: Selector

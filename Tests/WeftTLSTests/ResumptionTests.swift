@@ -37,6 +37,18 @@ import WeftIO
     return try body(store)
   }
 
+  /// Tickets of TLS 1.3 are used once: each connection brings a new one.
+  @Test func chainsOfConnectionsResume() throws {
+    let context = try TLSClientContext(serverName: "a.test", trust: trust)
+    let names = try port([identity])
+    try withStore { store in
+      for i in 0..<10 {
+        let resumed = try connect(names, context, store)
+        #expect(resumed == (i > 0))
+      }
+    }
+  }
+
   @Test(arguments: [TLSVersion.v12, .v13])
   func asecondConnectionResumes(version: TLSVersion) throws {
     var settings = TLSSettings()

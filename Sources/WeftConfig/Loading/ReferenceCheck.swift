@@ -7,7 +7,10 @@ struct ReferenceCheck {
   init(_ resources: ResourceSet) {
     self.resources = resources
     for route in resources.httpRoutes.all { check(route) }
+    for route in resources.tcpRoutes.all { check(route, route.rules) }
+    for route in resources.tlsRoutes.all { check(route, route.rules) }
     for gateway in resources.gateways.all { check(gateway) }
+    for policy in resources.backendTLSPolicies.all { check(policy) }
     checkPorts()
   }
 
@@ -21,15 +24,27 @@ struct ReferenceCheck {
 
   // MARK: Routes
 
-  private mutating func check(_ route: HTTPRoute) {
+  private mutating func check(_ route: some AttachableRoute, _ rules: [ConnectionRule]) {
+    checkParents(route)
+    for backend in rules.flatMap(\.backendRefs) {
+      check(backend.reference, of: route, "its share of connections is refused")
+    }
+  }
+
+  private mutating func checkParents<Route: AttachableRoute>(_ route: Route) {
     if route.parentRefs.isEmpty {
-      diagnostics.append(route.origin.warning("HTTPRoute \(route.name) has no parentRefs, so it takes no requests"))
+      let kind = Route.kind.kind
+      diagnostics.append(route.origin.warning("\(kind) \(route.name) has no parentRefs, so it takes no requests"))
     }
     for rejection in resources.attachments(of: route).rejected
     where !exists(rejection.parent.kind, rejection.parent.name) {
       warn(
         rejection.parent.origin, "Accepted=False", rejection.reason, "the route is not attached: \(rejection.message)")
     }
+  }
+
+  private mutating func check(_ route: HTTPRoute) {
+    checkParents(route)
     for attachment in resources.attachments(of: route).attached {
       guard case .service(let service, _) = attachment.target else { continue }
       diagnostics.append(
@@ -81,6 +96,29 @@ struct ReferenceCheck {
       diagnostics.append(
         reference.origin.warning(
           "Service \(service.name) has no EndpointSlice and no clusterIP; requests for it are answered with 503"))
+    }
+  }
+
+  private mutating func check<Route: AttachableRoute>(
+    _ reference: BackendReference, of route: Route, _ consequence: String
+  ) {
+    if case .unresolved(let reason, let message) = resources.resolve(
+      reference, from: Route.kind, in: route.metadata.namespace), !exists(reference.kind, reference.name)
+    {
+      warn(reference.origin, "ResolvedRefs=False", reason, "\(message); \(consequence)")
+    }
+  }
+
+  // MARK: Policies
+
+  private mutating func check(_ policy: BackendTLSPolicy) {
+    for target in policy.targets {
+      let name = ResourceName(namespace: policy.metadata.namespace, name: target.name)
+      let isFound =
+        target.kind == KubernetesService.kind
+        ? resources.services[name] != nil : target.kind == WeftService.kind && resources.weftServices[name] != nil
+      if isFound || exists(target.kind, name) { continue }
+      warn(target.origin, "Accepted=False", .targetNotFound, "no \(target.kind) \(name) for the policy to govern")
     }
   }
 

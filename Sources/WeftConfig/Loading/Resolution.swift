@@ -10,6 +10,7 @@ public enum ConditionReason: String, Sendable, Hashable {
   case noMatchingParent = "NoMatchingParent"
   case notAllowedByListeners = "NotAllowedByListeners"
   case noMatchingListenerHostname = "NoMatchingListenerHostname"
+  case targetNotFound = "TargetNotFound"
   // Of Conflicted.
   case protocolConflict = "ProtocolConflict"
 }

@@ -19,6 +19,9 @@ struct ResourceDecoder {
     Gateway.kind: Kind(Gateway.self) { $0.gateways.add($1) },
     GatewayClass.kind: Kind(GatewayClass.self) { $0.gatewayClasses.add($1) },
     HTTPRoute.kind: Kind(HTTPRoute.self) { $0.httpRoutes.add($1) },
+    TCPRoute.kind: Kind(TCPRoute.self) { $0.tcpRoutes.add($1) },
+    TLSRoute.kind: Kind(TLSRoute.self) { $0.tlsRoutes.add($1) },
+    BackendTLSPolicy.kind: Kind(BackendTLSPolicy.self) { $0.backendTLSPolicies.add($1) },
     ReferenceGrant.kind: Kind(ReferenceGrant.self) { $0.referenceGrants.add($1) },
     KubernetesService.kind: Kind(KubernetesService.self) { $0.services.add($1) },
     EndpointSlice.kind: Kind(EndpointSlice.self) { $0.endpointSlices.add($1) },
@@ -34,7 +37,7 @@ struct ResourceDecoder {
 
   /// Kinds of the groups above that exist and are not read.
   private static let skipped: Set<String> = [
-    "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "BackendTLSPolicy", "ListenerSet", "Pod", "Endpoints", "Node",
+    "GRPCRoute", "UDPRoute", "ListenerSet", "Pod", "Endpoints", "Node",
     "Event", "Binding", "ServiceAccount", "PodTemplate", "LimitRange", "ResourceQuota", "ReplicationController",
   ]
 

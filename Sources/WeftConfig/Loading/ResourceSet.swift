@@ -4,6 +4,9 @@ public struct ResourceSet: Sendable, Equatable {
   public internal(set) var gateways = ResourceTable<Gateway>()
   public internal(set) var gatewayClasses = ResourceTable<GatewayClass>()
   public internal(set) var httpRoutes = ResourceTable<HTTPRoute>()
+  public internal(set) var tcpRoutes = ResourceTable<TCPRoute>()
+  public internal(set) var tlsRoutes = ResourceTable<TLSRoute>()
+  public internal(set) var backendTLSPolicies = ResourceTable<BackendTLSPolicy>()
   public internal(set) var referenceGrants = ResourceTable<ReferenceGrant>()
   public internal(set) var services = ResourceTable<KubernetesService>()
   public internal(set) var endpointSlices = ResourceTable<EndpointSlice>()
@@ -46,7 +49,9 @@ public struct ResourceSet: Sendable, Equatable {
 
   public static func == (left: ResourceSet, right: ResourceSet) -> Bool {
     left.gateways == right.gateways && left.httpRoutes == right.httpRoutes
-      && left.referenceGrants == right.referenceGrants && left.services == right.services
+      && left.tcpRoutes == right.tcpRoutes && left.tlsRoutes == right.tlsRoutes
+      && left.backendTLSPolicies == right.backendTLSPolicies && left.referenceGrants == right.referenceGrants
+      && left.services == right.services
       && left.endpointSlices == right.endpointSlices && left.secrets == right.secrets
       && left.configMaps == right.configMaps && left.namespaces == right.namespaces
       && left.weftServices == right.weftServices && left.filters == right.filters && left.proxies == right.proxies

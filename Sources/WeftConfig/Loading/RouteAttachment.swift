@@ -34,7 +34,9 @@ public struct RouteRejection: Sendable {
 
 extension ResourceSet {
   /// Where `route` is attached, in the order of its parents and their listeners, and where not.
-  public func attachments(of route: HTTPRoute) -> (attached: [RouteAttachment], rejected: [RouteRejection]) {
+  public func attachments<Route: AttachableRoute>(of route: Route) -> (
+    attached: [RouteAttachment], rejected: [RouteRejection]
+  ) {
     var attached: [RouteAttachment] = []
     var rejected: [RouteRejection] = []
     for parent in route.parentRefs {
@@ -52,7 +54,7 @@ extension ResourceSet {
     let message: String
   }
 
-  private func attach(_ route: HTTPRoute, to parent: ParentReference) -> Result<[RouteAttachment], Refusal> {
+  private func attach(_ route: some AttachableRoute, to parent: ParentReference) -> Result<[RouteAttachment], Refusal> {
     switch parent.kind {
     case Gateway.kind: return attachToGateway(route, parent)
     case KubernetesService.kind, WeftService.kind: return attachToService(route, parent)
@@ -62,7 +64,7 @@ extension ResourceSet {
   }
 
   private func attachToService(
-    _ route: HTTPRoute, _ parent: ParentReference
+    _ route: some AttachableRoute, _ parent: ParentReference
   ) -> Result<[RouteAttachment], Refusal> {
     let identifier = ResourceIdentifier(parent.kind, parent.name)
     let exists = parent.kind == WeftService.kind ? weftServices[parent.name] != nil : services[parent.name] != nil
@@ -73,7 +75,7 @@ extension ResourceSet {
   }
 
   private func attachToGateway(
-    _ route: HTTPRoute, _ parent: ParentReference
+    _ route: some AttachableRoute, _ parent: ParentReference
   ) -> Result<[RouteAttachment], Refusal> {
     guard let gateway = gateways[parent.name] else {
       let near = Suggestion.nearest(to: parent.name.name, among: names(gateways.all, in: parent.name.namespace))
@@ -99,7 +101,8 @@ extension ResourceSet {
         Refusal(
           reason: .notAllowedByListeners,
           message:
-            "no listener of Gateway \(gateway.name) takes an HTTPRoute of namespace \"\(route.metadata.namespace)\""))
+            "no listener of Gateway \(gateway.name) takes a \(type(of: route).kind.kind) of namespace \"\(route.metadata.namespace)\""
+        ))
     }
     let attached = allowing.compactMap { listener in
       Hostnames.intersection(listener: listener.hostname, route: route.hostnames).map { hostnames in
@@ -117,15 +120,27 @@ extension ResourceSet {
     return .success(attached)
   }
 
-  private func allows(_ listener: Listener, of gateway: Gateway, _ route: HTTPRoute) -> Bool {
-    guard listener.protocol == .http || listener.protocol == .https else { return false }
+  private func allows<Route: AttachableRoute>(_ listener: Listener, of gateway: Gateway, _ route: Route) -> Bool {
+    guard listener.protocol.takes(Route.kind, mode: listener.tls?.mode) else { return false }
     let kinds = listener.allowedRoutes.kinds
-    guard kinds.isEmpty || kinds.contains(HTTPRoute.kind) else { return false }
+    guard kinds.isEmpty || kinds.contains(Route.kind) else { return false }
     switch listener.allowedRoutes.namespaces {
     case .all: return true
     case .none: return false
     case .same: return route.metadata.namespace == gateway.metadata.namespace
     case .selected(let selector): return selector.selects(labels(ofNamespace: route.metadata.namespace))
+    }
+  }
+}
+
+extension Listener.TrafficProtocol {
+  /// Whether routes of a kind may attach to listeners of this protocol.
+  fileprivate func takes(_ kind: ResourceKind, mode: ListenerTLS.Mode?) -> Bool {
+    switch self {
+    case .http, .https: kind == HTTPRoute.kind
+    case .tls: kind == TLSRoute.kind || kind == TCPRoute.kind && mode == .terminate
+    case .tcp: kind == TCPRoute.kind
+    case .udp: false
     }
   }
 }

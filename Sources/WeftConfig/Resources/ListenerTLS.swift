@@ -7,7 +7,9 @@ public struct ListenerTLS: Sendable, Hashable {
 
   public let mode: Mode
   public let certificateRefs: [ObjectReference]
-  public let options: [String: String]
+  /// The `weft.dev/` entries of `options`.
+  public let settings: TLSOptions
+  public let origin: Origin
   let hasMode: Bool
 
   init(_ reader: ObjectReader, namespace: String) {
@@ -16,9 +18,11 @@ public struct ListenerTLS: Sendable, Hashable {
     certificateRefs = reader.objects("certificateRefs", count: Bounds.certificates) {
       ObjectReference($0, namespace: namespace, defaultKind: "Secret")
     }
-    options = reader.stringMap("options")
+    settings = TLSOptions(reader, .listener)
+    origin = Origin(reader.node)
+    let hasForeignOptions = reader.rawNode("options")?.entries.contains { !$0.key.hasPrefix("weft.dev/") } ?? false
     let hasCertificate = !(reader.rawNode("certificateRefs")?.items.isEmpty ?? true)
-    if mode == .terminate, !hasCertificate, options.isEmpty {
+    if mode == .terminate, !hasCertificate, settings.certificateFile == nil, !hasForeignOptions {
       reader.error("certificateRefs", "is missing; mode Terminate needs a certificate")
     }
   }
@@ -59,6 +63,9 @@ public struct GatewayTLS: Sendable, Hashable {
       ObjectReference($0, namespace: namespace, defaultKind: "Secret")
     }
   }
+
+  /// How a port's clients are verified; nil: they are not asked for a certificate.
+  public func validation(port: Int) -> ClientValidation? { validationByPort[port] ?? defaultValidation }
 
   private static func validation(_ reader: ObjectReader, namespace: String) -> ClientValidation? {
     reader.optionalObject("validation") { reader in

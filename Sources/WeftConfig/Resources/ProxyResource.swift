@@ -11,6 +11,8 @@ public struct ProxyResource: Resource {
     public var requestBodyIdle = ConfigDuration.seconds(60)
     /// Between two requests on a connection.
     public var keepAlive = ConfigDuration.seconds(75)
+    /// Of a client's TLS handshake; zero is no choice here.
+    public var tlsHandshake = ConfigDuration.seconds(10)
     /// A client that takes no bytes of its response.
     public var writeIdle = ConfigDuration.seconds(60)
     /// An upgraded connection (WebSocket) without traffic.
@@ -29,6 +31,8 @@ public struct ProxyResource: Resource {
     public var maxHeaders = 100
     /// Client connections of the process; more wait to be accepted.
     public var maxConnections = 65_536
+    /// TLS handshakes under way at once in the process; a client beyond them is turned away.
+    public var maxHandshakes = 4_096
     /// After that many requests a connection is closed; 0: no limit.
     public var maxRequestsPerConnection = 0
   }
@@ -85,6 +89,8 @@ extension ProxyResource.Timeouts {
     requestHeader = reader.duration("requestHeader", default: requestHeader)
     requestBodyIdle = reader.duration("requestBodyIdle", default: requestBodyIdle)
     keepAlive = reader.duration("keepAlive", default: keepAlive)
+    tlsHandshake = reader.duration(
+      "tlsHandshake", in: .milliseconds(1)...(.seconds(3600)), default: tlsHandshake)
     writeIdle = reader.duration("writeIdle", default: writeIdle)
     tunnelIdle = reader.duration("tunnelIdle", default: tunnelIdle)
     drain = reader.duration("drain", in: .zero...(.seconds(86_400)), default: drain)
@@ -97,6 +103,7 @@ extension ProxyResource.Limits {
     maxHeaderBytes = reader.bytes("maxHeaderBytes", in: 1024...(32 << 10), default: maxHeaderBytes)
     maxHeaders = reader.int("maxHeaders", in: 8...1000, default: maxHeaders)
     maxConnections = reader.int("maxConnections", in: 1...10_000_000, default: maxConnections)
+    maxHandshakes = reader.int("maxHandshakes", in: 1...1_000_000, default: maxHandshakes)
     maxRequestsPerConnection = reader.int(
       "maxRequestsPerConnection", in: 0...Int(Int32.max), default: maxRequestsPerConnection)
   }

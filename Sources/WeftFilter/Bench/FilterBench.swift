@@ -177,7 +177,13 @@ public struct FilterBenchSurroundings {
   public var route = "default/route#0"
   public var service = "default/service:80"
   public var listener = "default/gateway/http"
-  public var isTLS = false
+  /// The client's TLS connection; nil: a plain one.
+  public var tls: DownstreamTLS?
+  /// The same with nothing to say about it.
+  public var isTLS: Bool {
+    get { tls != nil }
+    set { tls = newValue ? DownstreamTLS(version: "TLSv1.3", cipher: "TLS_AES_128_GCM_SHA256") : nil }
+  }
   public var routeMetadata: RouteMetadata?
   /// Bytes of the path that the route's PathPrefix matched.
   public var matchedPrefixLength = 0

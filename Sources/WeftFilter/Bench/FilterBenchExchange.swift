@@ -29,6 +29,8 @@ public final class FilterBenchExchange {
   let state: UnsafeMutablePointer<ExchangeState>
   let chain: FilterChain
   private let names: [OwnedBytes]
+  /// Lives as long as the state that points at it.
+  private let security: DownstreamTLS?
   private var wires: [OwnedBytes] = []
 
   // The body on its way, of the request first and then of the response.
@@ -60,7 +62,8 @@ public final class FilterBenchExchange {
     state.pointee.clientAddress = around.client
     state.pointee.peerAddress = around.client
     state.pointee.localAddress = around.local
-    state.pointee.isTLS = around.isTLS
+    security = around.tls
+    state.pointee.tls = around.tls.map { .passUnretained($0) }
     state.pointee.routeMetadata = around.routeMetadata
     state.pointee.matchedPrefixLength = around.matchedPrefixLength
     state.pointee.started = worker.clock.pointee.now

@@ -2,6 +2,7 @@ import Logging
 import WeftConfig
 import WeftFilter
 import WeftIO
+import WeftTLS
 import WeftTelemetry
 
 /// Reading, validating and compiling a configuration: what `weft run`, a reload and `weft check` share.
@@ -25,7 +26,7 @@ struct ConfigurationLoad {
 
   init(
     _ options: ProxyOptions, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger, version: UInt64 = 1,
-    resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil
+    resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil, tickets: TicketKeys? = nil
   ) {
     began = UnixTime.nanoseconds() / 1_000_000
     switch options.source {
@@ -36,7 +37,8 @@ struct ConfigurationLoad {
     var found = loaded.diagnostics
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: metrics, logger: logger,
-      bundleFolders: options.bundleFolders, resolved: resolved, previous: previous)
+      bundleFolders: options.bundleFolders, resolved: resolved, previous: previous,
+      tickets: tickets)
     // Compiled even when there are errors, so that one run reports everything.
     let compiled = compiler.compile(version: version)
     found += compiler.diagnostics

@@ -21,6 +21,8 @@ public struct ProxyOptions: Sendable {
   /// Folders in which bundles are looked up by name.
   public var bundleFolders: [String] = []
   public var version = "0.0.0"
+  /// A file for the secrets of all TLS connections; nil: none is written.
+  public var tlsKeyLog: String?
   /// Keep each worker on a CPU of its own.
   public var pinsWorkers = false
 

@@ -3,6 +3,7 @@ import Logging
 import WeftConfig
 import WeftFilter
 import WeftIO
+import WeftTLS
 import WeftTelemetry
 
 /// The thread beside the workers: loads configurations and hands them out, watches files and signals, looks names up,
@@ -18,6 +19,8 @@ final class Supervisor {
   let writer: LogWriter
   let loop: EventLoop
   let mailbox: Mailbox<SupervisorMessage>
+  /// Keys for session tickets, which outlive configurations, so that clients resume across them.
+  private let tickets: TicketKeys
   private(set) var workers: [WorkerThread] = []
 
   private(set) var snapshot: Snapshot?
@@ -49,6 +52,7 @@ final class Supervisor {
     status = try StatusMetrics(metrics, version: options.version)
     try writer.register(in: metrics)
     loop = try EventLoop()
+    tickets = try TicketKeys()
     mailbox = try Mailbox(capacity: 65_536)
   }
 
@@ -71,6 +75,13 @@ final class Supervisor {
       log.critical("cannot start: \(error)")
       return 1
     }
+    if let path = options.tlsKeyLog {
+      do throws(SystemError) { try TLSKeyLog.enable(path: path) } catch {
+        log.critical("cannot start: \(error)")
+        return 1
+      }
+      log.warning("the secrets of all TLS connections are written to \(path): whoever reads it reads the traffic")
+    }
     // Before reading, so that a change meanwhile is not missed.
     if options.watchesFiles, case .paths(let paths) = options.source { watch(paths) }
     let first = load()
@@ -92,6 +103,7 @@ final class Supervisor {
     if options.watchesFiles { watch(first.watchedPaths, since: first.began) }
     isReady = true
     scheduleWatchdog()
+    scheduleTicketRotation()
     onReady(self)
     ProcessMemory.releaseStartPages()
     loop.run()
@@ -119,7 +131,7 @@ final class Supervisor {
     version += 1
     let load = ConfigurationLoad(
       options, registry: registry, metrics: metrics, logger: log, version: version, resolved: names?.addresses ?? [:],
-      previous: snapshot)
+      previous: snapshot, tickets: tickets)
     return load
   }
 
@@ -177,8 +189,10 @@ final class Supervisor {
   private func addressesChanged(_ resolved: [String: [IPAddress]]) {
     guard let loaded else { return }
     for spec in ConfigurationCompiler.namedServices(loaded.resources, resolved: resolved) {
-      renewed[spec.name] = spec
-      for worker in workers { _ = worker.control.mailbox.send(.endpoints(spec)) }
+      guard let known = snapshot?.services.first(where: { $0.name == spec.name }), !known.isUnusable else { continue }
+      let secured = known.tls.map { spec.with($0) } ?? spec
+      renewed[spec.name] = secured
+      for worker in workers { _ = worker.control.mailbox.send(.endpoints(secured)) }
     }
   }
 
@@ -234,6 +248,15 @@ final class Supervisor {
         worker.isStalled = isStalled
       }
       scheduleWatchdog()
+    }
+  }
+
+  /// A key encrypts new tickets for an hour, and opens old ones for two more: longer than a ticket lives.
+  private func scheduleTicketRotation() {
+    loop.after(3_600_000) { [weak self] in
+      guard let self else { return }
+      do { try tickets.rotate() } catch { log.error("cannot make a new key for session tickets: \(error)") }
+      scheduleTicketRotation()
     }
   }
 

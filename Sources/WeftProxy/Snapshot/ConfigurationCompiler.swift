@@ -2,6 +2,7 @@ import Logging
 import WeftConfig
 import WeftFilter
 import WeftIO
+import WeftTLS
 import WeftTelemetry
 
 /// Turns resources into a `Snapshot`. Runs off the event loops; what cannot be compiled is reported with its place, and
@@ -16,6 +17,9 @@ struct ConfigurationCompiler {
   let resolved: [String: [IPAddress]]
   /// The specifications in force: one that has not changed is used again, so that workers see at once that it has not.
   let previous: Snapshot?
+  /// Keys of the process for session tickets; nil: of no use beyond this compilation.
+  let tickets: TicketKeys?
+  private var tls: TLSCompiler
 
   private(set) var diagnostics: [Diagnostic] = []
   private var services: [ServiceSpec] = []
@@ -35,8 +39,11 @@ struct ConfigurationCompiler {
 
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
-    bundleFolders: [String] = [], resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil
+    bundleFolders: [String] = [], resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil,
+    tickets: TicketKeys? = nil
   ) {
+    self.tickets = tickets
+    tls = TLSCompiler(resources)
     self.resources = resources
     self.registry = registry
     self.metrics = metrics
@@ -54,6 +61,8 @@ struct ConfigurationCompiler {
     serviceNames = Set(serviceIndex.keys)
     for filter in resources.filters.all { _ = named(filter) }  // also those that no route uses are checked
     let (listeners, mesh) = compileRoutes()
+    diagnostics += tls.diagnostics
+    watchedPaths.formUnion(tls.watchedPaths)
     if diagnostics.contains(where: { $0.severity == .error }) { return nil }
     return Snapshot(
       version: version, listeners: listeners, mesh: mesh, rules: rules, services: services, filters: filters,
@@ -72,12 +81,28 @@ struct ConfigurationCompiler {
 
   private mutating func compileServices() {
     for service in resources.weftServices.all {
-      add(ServiceCompiler.spec(service, resolve: { addresses(of: $0, NameRefresh(service.traffic.dns)) }))
+      let spec = ServiceCompiler.spec(service, resolve: { addresses(of: $0, NameRefresh(service.traffic.dns)) })
+      add(secured(spec, WeftService.kind, service.name, port: nil))
     }
     for service in resources.services.all {
       for port in service.ports where port.isTCP {
-        add(ServiceCompiler.spec(service, port, resources, resolve: { addresses(of: $0, NameRefresh()) }))
+        let spec = ServiceCompiler.spec(service, port, resources, resolve: { addresses(of: $0, NameRefresh()) })
+        add(secured(spec, KubernetesService.kind, service.name, port: port.name))
       }
+    }
+  }
+
+  /// The specification with the TLS that a policy demands; one that cannot be met leaves the service without endpoints.
+  private mutating func secured(
+    _ spec: ServiceSpec, _ kind: ResourceKind, _ name: ResourceName, port: String?
+  ) -> ServiceSpec {
+    let previous = previousServices[spec.name]?.tls
+    switch tls.client(
+      kind, name, port: port, protocols: spec.isHTTP2 ? ["h2"] : ["http/1.1"], previous: previous)
+    {
+    case .plain: return spec
+    case .encrypted(let context): return spec.with(context)
+    case .unusable: return spec.withoutEndpoints()
     }
   }
 
@@ -93,8 +118,8 @@ struct ConfigurationCompiler {
   }
 
   /// Index of the service that a reference leads to; -1 when it does not resolve.
-  private func service(_ reference: BackendReference, of route: HTTPRoute) -> Int {
-    switch resources.resolve(reference, from: HTTPRoute.kind, in: route.metadata.namespace) {
+  private func service<Route: AttachableRoute>(_ reference: BackendReference, of route: Route) -> Int {
+    switch resources.resolve(reference, from: Route.kind, in: route.metadata.namespace) {
     case .service(let service, let port): serviceIndex[ServiceCompiler.name(service, port)] ?? -1
     case .weftService(let service): serviceIndex[ServiceCompiler.name(service)] ?? -1
     case .unresolved: -1
@@ -196,7 +221,10 @@ struct ConfigurationCompiler {
 
   private mutating func compileRoutes() -> ([ListenerSpec], [MeshSpec]) {
     var mesh = MeshRoutes()
-    var ports = ListenerPorts(resources, previous?.listeners ?? [])
+    var ports = ListenerPorts(resources) { gateway, listener in
+      // What a TLS listener carries is not known, and so is no protocol for it.
+      tls.server(gateway, listener, protocols: listener.protocol == .https ? ["h2", "http/1.1"] : [])
+    }
     diagnostics += ports.diagnostics
     for route in resources.httpRoutes.all {
       let attached = resources.attachments(of: route).attached
@@ -219,11 +247,47 @@ struct ConfigurationCompiler {
         }
       }
     }
+    for route in resources.tcpRoutes.all.sorted(by: Self.precedes) { compile(route, route.rules, &ports) }
+    for route in resources.tlsRoutes.all.sorted(by: Self.precedes) { compile(route, route.rules, &ports) }
     routes = ports.routes
-    let (listeners, problems) = ports.finish()
     let (services, meshProblems) = mesh.finish()
-    diagnostics += problems + meshProblems
-    return (listeners, services)
+    diagnostics += meshProblems
+    do {
+      let (listeners, problems) = ports.finish(tickets: try tickets ?? TicketKeys())
+      diagnostics += problems
+      return (listeners, services)
+    } catch {
+      diagnostics.append(Origin(SourceLocation(file: "")).error("\(error)"))
+      return ([], services)
+    }
+  }
+
+  /// The older route first, then the first by name.
+  private static func precedes<Route: AttachableRoute>(_ a: Route, _ b: Route) -> Bool {
+    let (first, second) = (a.metadata.creationTimestamp ?? "~", b.metadata.creationTimestamp ?? "~")
+    return first == second ? a.name < b.name : first < second
+  }
+
+  private mutating func compile<Route: AttachableRoute>(
+    _ route: Route, _ connectionRules: [ConnectionRule], _ ports: inout ListenerPorts
+  ) {
+    let attached = resources.attachments(of: route).attached
+    for rule in connectionRules where !attached.isEmpty {
+      let target = rules.count
+      let backends = rule.backendRefs.map { backend in
+        RuleSpec.Backend(
+          weight: UInt32(clamping: backend.weight), service: service(backend.reference, of: route), filters: [])
+      }
+      rules.append(
+        RuleSpec(
+          name: "\(route.name)/\(rule.name ?? "0")", backends: backends, requestTimeout: 0, backendTimeout: 0,
+          metadata: RouteMetadata(route.metadata)))
+      for attachment in attached {
+        if case .listener(let name) = attachment.target {
+          ports.add(connections: target, hostnames: attachment.hostnames, listener: name)
+        }
+      }
+    }
   }
 
   private mutating func compile(_ rule: HTTPRoute.Rule, _ index: Int, of route: HTTPRoute) -> RuleSpec {

@@ -1,5 +1,6 @@
 import WeftConfig
 import WeftIO
+import WeftTLS
 
 /// Gathers the Gateway listeners that share an address, and the routes of all of them, into one route table each.
 struct ListenerPorts {
@@ -9,15 +10,23 @@ struct ListenerPorts {
     /// Hostnames of its listeners, `*` for one without.
     var hostnames: [String] = []
     var specs: [RouteMatchSpec] = []
+    /// What each listener that terminates TLS presents.
+    var tls: [TLSServerNames.Entry] = []
+    /// What becomes of connections by server name, beside HTTP.
+    var connections: [(hostname: String?, action: ConnectionTable.Action)] = []
+    /// Of a plain TCP port.
+    var plain: ConnectionTable.Action?
     let origin: Origin
   }
 
   private var ports: [Port] = []
   private var index: [SocketAddress: Int] = [:]
   private var listeners: [ListenerName: [(port: Int, hostname: String)]] = [:]
+  private var modes: [ListenerName: ListenerTLS.Mode] = [:]
   private(set) var diagnostics: [Diagnostic] = []
 
-  init(_ resources: ResourceSet, _ previous: [ListenerSpec]) {
+  /// - Parameter tls: a listener's certificates and demands; nil when it cannot be served.
+  init(_ resources: ResourceSet, tls: (Gateway, Listener) -> TLSServerContext?) {
     // Reported when the configuration was loaded.
     let conflicted = resources.conflictedListeners
     for gateway in resources.gateways.all {
@@ -30,16 +39,21 @@ struct ListenerPorts {
       }
       for listener in gateway.listeners {
         if conflicted[ListenerName(gateway: gateway.name, listener: listener.name)] != nil { continue }
-        guard listener.protocol == .http else {
+        guard listener.protocol != .udp else {
           diagnostics.append(
             listener.origin.warning(
               "protocol \(listener.protocol.rawValue) is not served yet: the listener stays closed"))
           continue
         }
         guard let number = UInt16(exactly: listener.port) else { continue }
-        if given.isEmpty { add(SocketAddress(.any, port: number), gateway, listener) }
+        var context: TLSServerContext?
+        if listener.protocol == .https || listener.protocol == .tls && listener.tls?.mode == .terminate {
+          context = tls(gateway, listener)
+          if context == nil { continue }
+        }
+        if given.isEmpty { add(SocketAddress(.any, port: number), gateway, listener, context) }
         for address in given {
-          if let socket = ListenerPorts.socket(address, port: number) { add(socket, gateway, listener) }
+          if let socket = ListenerPorts.socket(address, port: number) { add(socket, gateway, listener, context) }
         }
       }
     }
@@ -50,7 +64,9 @@ struct ListenerPorts {
     return IPAddress(address.value).map { SocketAddress($0, port: port) }
   }
 
-  private mutating func add(_ address: SocketAddress, _ gateway: Gateway, _ listener: Listener) {
+  private mutating func add(
+    _ address: SocketAddress, _ gateway: Gateway, _ listener: Listener, _ context: TLSServerContext?
+  ) {
     let name = ListenerName(gateway: gateway.name, listener: listener.name)
     let port = index[address] ?? ports.count
     if port == ports.count {
@@ -58,6 +74,16 @@ struct ListenerPorts {
       ports.append(Port(address: address, name: "\(gateway.name)/\(listener.name)", origin: listener.origin))
     }
     ports[port].hostnames.append(listener.hostname ?? "*")
+    switch listener.protocol {
+    case .tcp: ports[port].plain = .refuse
+    case .https: ports[port].connections.append((listener.hostname, .http))
+    case .tls:
+      modes[name] = listener.tls?.mode
+      // Behind those of routes, which are added later and stand before it where the name is the same.
+      ports[port].connections.append((listener.hostname, .refuse))
+    case .http, .udp: break
+    }
+    if let context { ports[port].tls.append(.init(hostname: listener.hostname, context: context)) }
     listeners[name, default: []].append((port, listener.hostname ?? "*"))
   }
 
@@ -72,14 +98,34 @@ struct ListenerPorts {
     }
   }
 
+  /// Adds a rule for connections that is attached to `listener`. The first that was added wins a name.
+  mutating func add(connections rule: Int, hostnames: [String], listener: ListenerName) {
+    for (port, _) in listeners[listener] ?? [] {
+      guard let mode = modes[listener] else {
+        if ports[port].plain == .refuse { ports[port].plain = .forward(rule) }
+        continue
+      }
+      let action = mode == .passthrough ? ConnectionTable.Action.passThrough(rule) : .forward(rule)
+      let names = hostnames.isEmpty ? [nil] : hostnames.map { Optional($0) }
+      let first = ports[port].connections.firstIndex { $0.action == .refuse } ?? ports[port].connections.count
+      ports[port].connections.insert(contentsOf: names.map { ($0, action) }, at: first)
+    }
+  }
+
   /// Compiles the tables.
-  func finish() -> ([ListenerSpec], [Diagnostic]) {
+  func finish(tickets: TicketKeys) -> ([ListenerSpec], [Diagnostic]) {
     var specs: [ListenerSpec] = []
     var problems: [Diagnostic] = []
     for port in ports {
       do {
         let table = try RouteTable(port.specs, listenerHostnames: port.hostnames)
-        specs.append(ListenerSpec(name: port.name, address: port.address, routes: table, origin: port.origin))
+        let tls = port.tls.isEmpty ? nil : try TLSServerNames(port.tls, tickets: tickets)
+        let isHTTP = port.plain == nil && port.connections.allSatisfy { $0.action == .http }
+        let connections = isHTTP ? nil : ConnectionTable(port.connections, plain: port.plain)
+        specs.append(
+          ListenerSpec(
+            name: port.name, address: port.address, routes: table, tls: tls, connections: connections,
+            origin: port.origin))
       } catch {
         problems.append(port.origin.error("\(error)"))
       }

@@ -8,6 +8,7 @@ struct ProxySettings: Sendable {
   /// Of responses' heads.
   var responseLimits = HTTPLimits(maxHeadBytes: 28 * 1024, maxFields: 200)
   var maxConnections = 65_536
+  var maxHandshakes = 4_096
   /// 0: no limit.
   var maxRequestsPerConnection: UInt32 = 0
 
@@ -15,6 +16,7 @@ struct ProxySettings: Sendable {
   var requestHeaderTimeout: UInt32 = 30_000
   var requestBodyIdleTimeout: UInt32 = 60_000
   var keepAliveTimeout: UInt32 = 75_000
+  var tlsHandshakeTimeout: UInt32 = 10_000
   /// A client that takes no bytes of its response.
   var writeIdleTimeout: UInt32 = 60_000
   var tunnelIdleTimeout: UInt32 = 3_600_000
@@ -57,10 +59,12 @@ extension ProxySettings {
       maxRequestLine: resource.limits.maxRequestLine, maxHeadBytes: resource.limits.maxHeaderBytes,
       maxFields: resource.limits.maxHeaders)
     maxConnections = resource.limits.maxConnections
+    maxHandshakes = resource.limits.maxHandshakes
     maxRequestsPerConnection = UInt32(clamping: resource.limits.maxRequestsPerConnection)
     requestHeaderTimeout = resource.timeouts.requestHeader.timer
     requestBodyIdleTimeout = resource.timeouts.requestBodyIdle.timer
     keepAliveTimeout = resource.timeouts.keepAlive.timer
+    tlsHandshakeTimeout = resource.timeouts.tlsHandshake.timer
     writeIdleTimeout = resource.timeouts.writeIdle.timer
     tunnelIdleTimeout = resource.timeouts.tunnelIdle.timer
     drainTimeout = resource.timeouts.drain.timer

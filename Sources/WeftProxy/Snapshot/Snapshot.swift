@@ -1,6 +1,7 @@
 import WeftConfig
 import WeftFilter
 import WeftIO
+import WeftTLS
 
 /// One immutable, compiled configuration, shared by all workers.
 final class Snapshot: Sendable {
@@ -34,13 +35,23 @@ final class ListenerSpec: Sendable {
   let name: OwnedBytes
   let address: SocketAddress
   let routes: RouteTable
+  /// Certificates by server name; nil: connections are plain.
+  let tls: TLSServerNames?
+  /// nil: connections carry HTTP.
+  let connections: ConnectionTable?
   /// Where the first listener stands in the configuration.
   let origin: Origin
 
-  init(name: String, address: SocketAddress, routes: RouteTable, origin: Origin) {
+  init(
+    name: String, address: SocketAddress, routes: RouteTable, tls: TLSServerNames? = nil,
+    connections: ConnectionTable? = nil,
+    origin: Origin
+  ) {
     self.name = OwnedBytes(name)
     self.address = address
     self.routes = routes
+    self.tls = tls
+    self.connections = connections
     self.origin = origin
   }
 }

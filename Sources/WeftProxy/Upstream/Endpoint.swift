@@ -1,4 +1,5 @@
 import WeftIO
+import WeftTLS
 
 typealias EndpointRef = UnsafeMutablePointer<Endpoint>
 
@@ -24,6 +25,9 @@ struct Endpoint: ~Copyable {
   /// Avoided until this time (worker milliseconds), for connects have failed.
   var avoidedUntil: UInt64 = 0
 
+  /// TLS sessions to resume; outlives the connections, as the endpoint does.
+  let resumable: UnsafeMutablePointer<TLSSessionStore>
+
   // Idle connections, most recently used first: an intrusive list.
   private var idle: UpstreamRef?
   private(set) var idleCount = 0
@@ -36,6 +40,13 @@ struct Endpoint: ~Copyable {
     self.number = number
     self.service = service
     self.id = id
+    resumable = .allocate(capacity: 1)
+    resumable.initialize(to: TLSSessionStore())
+  }
+
+  deinit {
+    resumable.deinitialize(count: 1)
+    resumable.deallocate()
   }
 
   /// The idle connection that was used last, taken off the list.
@@ -81,6 +92,16 @@ struct Endpoint: ~Copyable {
       at = u.pointee.nextIdle
     }
     return nil
+  }
+
+  /// Takes no more requests on its HTTP/2 connections; they go once what is under way has ended.
+  func leaveSessions(_ body: (UpstreamRef) -> Void) {
+    var at = sessions
+    while let u = at {
+      at = u.pointee.nextIdle
+      u.pointee.stream.session?._withUnsafeGuaranteedRef { $0.isLeaving = true }
+      body(u)
+    }
   }
 
   mutating func linkSession(_ u: UpstreamRef) {

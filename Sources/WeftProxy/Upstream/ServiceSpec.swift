@@ -1,4 +1,5 @@
 import WeftIO
+import WeftTLS
 
 /// How a request's endpoint is chosen.
 public enum LoadBalancing: String, Sendable, CaseIterable {
@@ -23,6 +24,10 @@ final class ServiceSpec: Sendable {
   let keepAlive: KeepAlive
   /// Its endpoints speak HTTP/2 without being asked (prior knowledge, RFC 9113 3.3).
   let isHTTP2: Bool
+  /// nil: connections are plain.
+  let tls: TLSClientContext?
+  /// A policy for it cannot be kept: it has no endpoints, whatever is known of them.
+  let isUnusable: Bool
 
   /// Limits for one proxy; a worker takes its share, at least 1.
   struct Limits: Sendable, Hashable {
@@ -55,8 +60,11 @@ final class ServiceSpec: Sendable {
 
   init(
     name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
-    timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive(), isHTTP2: Bool = false
+    timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive(), isHTTP2: Bool = false,
+    tls: TLSClientContext? = nil, isUnusable: Bool = false
   ) {
+    self.isUnusable = isUnusable
+    self.tls = tls
     self.name = name
     self.addresses = addresses
     self.loadBalancing = loadBalancing
@@ -69,6 +77,20 @@ final class ServiceSpec: Sendable {
   func hasSameContent(as other: ServiceSpec) -> Bool {
     name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
       && limits == other.limits && timeouts == other.timeouts && keepAlive == other.keepAlive
-      && isHTTP2 == other.isHTTP2
+      && isHTTP2 == other.isHTTP2 && tls === other.tls && isUnusable == other.isUnusable
+  }
+
+  /// The same, with encrypted connections.
+  func with(_ tls: TLSClientContext?) -> ServiceSpec {
+    ServiceSpec(
+      name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
+      keepAlive: keepAlive, isHTTP2: isHTTP2, tls: tls)
+  }
+
+  /// The same, with nowhere to send requests to.
+  func withoutEndpoints() -> ServiceSpec {
+    ServiceSpec(
+      name: name, addresses: [], loadBalancing: loadBalancing, limits: limits, timeouts: timeouts, keepAlive: keepAlive,
+      isHTTP2: isHTTP2, isUnusable: true)
   }
 }

@@ -1,5 +1,6 @@
 import WeftFilter
 import WeftIO
+import WeftTLS
 
 typealias ServiceRef = UnsafeMutablePointer<UpstreamService>
 
@@ -10,7 +11,7 @@ struct UpstreamService: ~Copyable {
   private(set) var spec: ServiceSpec
   /// Snapshots that list the service.
   var references = 0
-  let metrics: ServiceMetrics
+  var metrics: ServiceMetrics
 
   private(set) var endpoints: ContiguousArray<EndpointRef> = []
   private var cursor = 0
@@ -38,6 +39,9 @@ struct UpstreamService: ~Copyable {
   /// Exchanges that wait for a connection.
   private(set) var pendingCount = 0
   @inline(__always) var timeouts: ServiceSpec.Timeouts { spec.timeouts }
+  @inline(__always) var tls: TLSClientContext? { spec.tls }
+  /// The number of the TLS context; 0: connections are plain.
+  private(set) var tlsOwner: UInt64 = 0
   var keepAlive: ServiceSpec.KeepAlive { spec.keepAlive }
   private(set) var isHTTP2 = false
   @inline(__always) var maxRequestsPerConnection: Int { spec.limits.maxRequestsPerConnection }
@@ -48,6 +52,7 @@ struct UpstreamService: ~Copyable {
   mutating func update(_ new: ServiceSpec, service: ServiceRef, workers: Int) -> [EndpointRef] {
     spec = new
     isHTTP2 = new.isHTTP2
+    tlsOwner = new.tls?.number ?? 0
     maxConnections = max(1, (new.limits.maxConnections + workers - 1) / workers)
     maxPending =
       new.limits.maxPendingRequests == 0 ? 0 : max(1, (new.limits.maxPendingRequests + workers - 1) / workers)

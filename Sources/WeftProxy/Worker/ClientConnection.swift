@@ -1,5 +1,7 @@
+import WeftFilter
 import WeftHTTP
 import WeftIO
+import WeftTLS
 
 typealias ClientRef = UnsafeMutablePointer<ClientConnection>
 typealias UpstreamRef = UnsafeMutablePointer<UpstreamConnection>
@@ -20,6 +22,10 @@ enum Owner {
 struct ClientConnection: ~Copyable {
   enum Phase: UInt8 {
     case closed
+    /// A TLS client's hello is awaited, whose server name decides what becomes of the connection.
+    case hello
+    /// TLS is being agreed upon.
+    case handshake
     /// Between requests: no byte of the next one has come.
     case idle
     /// A part of a request's head has come.
@@ -51,6 +57,9 @@ struct ClientConnection: ~Copyable {
   var isParsing = false
   var requests: UInt32 = 0
   var lingered = 0
+  var tls: TLSSession?
+  /// What is known of `tls` once its handshake is complete; retained, but by a stream, which has its connection's.
+  var security: Unmanaged<DownstreamTLS>?
   var input: Buffer
   var output = ByteQueue()
   var exchange: ExchangeRef?
@@ -90,7 +99,7 @@ struct ClientConnection: ~Copyable {
 /// A connection to an endpoint.
 struct UpstreamConnection: ~Copyable {
   enum Phase: UInt8 {
-    case closed, connecting, idle, active, tunnel
+    case closed, connecting, handshake, idle, active, tunnel
     /// An HTTP/2 connection: its streams are connections of their own here.
     case http2
   }
@@ -115,6 +124,9 @@ struct UpstreamConnection: ~Copyable {
   var exchange: ExchangeRef?
   var timer = TimerNode()
   var endpoint: EndpointRef?
+  var tls: TLSSession?
+  /// The number of the service's TLS context with which it was made: with another one it is not used again.
+  var tlsOwner: UInt64 = 0
   var stream = UpstreamStream()
   // The endpoint's idle list, most recently used first; of an HTTP/2 connection, the endpoint's list of those.
   var nextIdle: UpstreamRef?

@@ -68,6 +68,8 @@ struct ProxyExchange: ~Copyable {
   var requestDone = true
   /// All of the body has been handed to an upstream once, so that a repetition ends with what is kept.
   var requestSent = false
+  /// No request: bytes of a whole connection.
+  var isOpaque = false
   /// Bytes of `bufferedRequestBody` sent in this attempt.
   var bufferedSent = 0
   /// A filter holds a decoded piece (`state.heldChunk`) while it has the exchange suspended.

@@ -1,5 +1,6 @@
 import Glibc
 import WeftIO
+import WeftTLS
 
 /// Listening sockets and new connections.
 extension Worker {
@@ -56,13 +57,14 @@ extension Worker {
       return
     }
     c.pointee.fd = fd
-    c.pointee.phase = .idle
+    c.pointee.phase = l.pointee.tls == nil ? .idle : .handshake
     c.pointee.readable = false
     c.pointee.sawEOF = false
     c.pointee.closeAfter = false
     c.pointee.isParsing = false
     c.pointee.requests = 0
     c.pointee.lingered = 0
+    c.pointee.security = nil
     c.pointee.setPeer(peer)
     c.pointee.local = Socket.localAddress(fd)
     c.pointee.listener = l
@@ -70,6 +72,23 @@ extension Worker {
     l.pointee.connections &+= 1
     l.pointee.metrics.connections.add()
     l.pointee.metrics.active.add()
+    if let table = connectionTable(of: c) {
+      if let action = table.plain {
+        guard case .forward(let rule) = action else {
+          Socket.resetOnClose(fd)
+          return closeClient(c)
+        }
+        return startConnection(c, rule)
+      }
+      if table.peeks { c.pointee.phase = .hello }
+    }
+    if c.pointee.phase == .handshake || c.pointee.phase == .hello {
+      handshakes &+= 1
+      if handshakes > handshakeLimit {
+        return handshakeFailed(c, TLSFailure(.overload, "too many handshakes are under way"))
+      }
+      return setTimer(c, settings.tlsHandshakeTimeout)
+    }
     // A client that connects and says nothing has the time of a request's head, not that of an idle connection.
     setTimer(c, settings.requestHeaderTimeout)
   }

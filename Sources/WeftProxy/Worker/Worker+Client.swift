@@ -2,6 +2,7 @@ import Glibc
 import WeftFilter
 import WeftHTTP
 import WeftIO
+import WeftTLS
 import WeftTelemetry
 
 /// The client's side of a connection: reading requests, sending responses, closing.
@@ -11,7 +12,9 @@ extension Worker {
     if r.failed { return clientGone(c) }
     if r.peerClosed { c.pointee.sawEOF = true }
     if r.writable && !c.pointee.output.isEmpty && !flushClient(c) { return }
-    if r.readable {
+    var isReadable = r.readable
+    if let tls = c.pointee.tls, r.writable, waitedForWriting(tls) { isReadable = true }
+    if isReadable {
       c.pointee.readable = true
       clientReadable(c)
     }
@@ -19,6 +22,8 @@ extension Worker {
 
   private func clientReadable(_ c: ClientRef) {
     switch c.pointee.phase {
+    case .hello: peekHello(c)
+    case .handshake: clientHandshake(c)
     case .idle, .head: readRequests(c)
     case .exchange: if let x = c.pointee.exchange { pumpRequest(x) }
     case .lingering: discardInput(c)
@@ -37,11 +42,13 @@ extension Worker {
   func fill(_ c: ClientRef) -> Fill {
     if c.pointee.isStream { return fillFromStream(c) }
     let space = c.pointee.input.space
-    let result = Socket.receive(c.pointee.fd, c.pointee.input.writePointer, space)
+    let result = Transport.receive(c.pointee.fd, c.pointee.tls, c.pointee.input.writePointer, space)
     if result.raw > 0 {
       c.pointee.input.end &+= result.raw
       // A short read has emptied the socket, unless an end of file waits behind the bytes.
-      if result.raw < space && !c.pointee.sawEOF { c.pointee.readable = false }
+      if Transport.isEmptied(c.pointee.tls, by: result.raw, of: space) && !c.pointee.sawEOF {
+        c.pointee.readable = false
+      }
       return .bytes
     }
     c.pointee.readable = false
@@ -172,7 +179,7 @@ extension Worker {
     }
     var sent = 0
     if c.pointee.output.isEmpty {
-      let result = Socket.send(c.pointee.fd, p, count)
+      let result = Transport.send(c.pointee.fd, c.pointee.tls, p, count)
       if result.raw == count { return true }
       if result.failed {
         clientGone(c)
@@ -188,7 +195,7 @@ extension Worker {
   /// Sends what was kept.
   /// - Returns: false when the event needs no further handling.
   private func flushClient(_ c: ClientRef) -> Bool {
-    switch flush(&c.pointee.output, c.pointee.fd) {
+    switch flush(&c.pointee.output, c.pointee.fd, c.pointee.tls) {
     case .failed:
       clientGone(c)
       return false
@@ -220,8 +227,8 @@ extension Worker {
 
   enum Flush { case empty, blocked, failed }
 
-  func flush(_ queue: inout ByteQueue, _ fd: Int32) -> Flush {
-    let error = queue.flush(fd, pool)
+  func flush(_ queue: inout ByteQueue, _ fd: Int32, _ tls: TLSSession?) -> Flush {
+    let error = Transport.flush(&queue, fd, tls, pool)
     if error != 0 { return .failed }
     return queue.isEmpty ? .empty : .blocked
   }
@@ -231,6 +238,7 @@ extension Worker {
   func clientTimedOut(_ c: ClientRef) {
     switch c.pointee.phase {
     case .closed: break
+    case .hello, .handshake: handshakeFailed(c, TLSFailure(.timeout, "the client did not finish it in time"))
     case .idle: closeClient(c)
     case .http2: http2TimedOut(c)
     case .head:
@@ -263,7 +271,7 @@ extension Worker {
   func closeGently(_ c: ClientRef) {
     if c.pointee.sawEOF && c.pointee.input.isEmpty { return closeClient(c) }
     if let x = c.pointee.exchange { releaseExchange(x) }
-    Socket.shutdownWrite(c.pointee.fd)
+    Transport.shutdownWrite(c.pointee.fd, c.pointee.tls)
     c.pointee.phase = .lingering
     c.pointee.input.rewindIfEmpty()
     setTimer(c, Self.lingerTime)
@@ -312,9 +320,15 @@ extension Worker {
       if x.pointee.stage != .done && c.pointee.phase != .idle && c.pointee.phase != .head { endExchange(x) }
       releaseExchange(x)
     }
+    if c.pointee.phase == .handshake || c.pointee.phase == .hello { handshakes &-= 1 }
     c.pointee.phase = .closed
     c.pointee.generation &+= 1
     wheel.pointee.cancel(&c.pointee.timer)
+    if c.pointee.tls != nil {
+      Transport.end(&c.pointee.tls)
+      c.pointee.security?.release()
+      c.pointee.security = nil
+    }
     pool.detach(&c.pointee.input)
     c.pointee.output.releaseAll(pool)
     close(c.pointee.fd)

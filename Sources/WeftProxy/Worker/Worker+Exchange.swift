@@ -50,6 +50,7 @@ extension Worker {
     s.pointee.peerAddress = c.pointee.peer
     s.pointee.clientAddress = c.pointee.peer
     s.pointee.localAddress = c.pointee.local
+    s.pointee.tls = c.pointee.security
     if let l = c.pointee.listener {
       s.pointee.listenerName = l.pointee.name.bytes
       l.pointee.metrics.requestsActive.add()
@@ -102,6 +103,7 @@ extension Worker {
     x.pointee.requestChunked = false
     x.pointee.requestDone = true
     x.pointee.requestSent = false
+    x.pointee.isOpaque = false
     x.pointee.bufferedSent = 0
     x.pointee.holdsChunk = false
     x.pointee.mustContinue = false

@@ -26,8 +26,8 @@ extension Worker {
     guard
       let e = endpoint ?? service.pointee.pick(tried: x.pointee.triedEndpoints, now: now, random: &context.random)
     else { return fail(x, .noHealthyUpstream) }
-    if service.pointee.isHTTP2 { return forwardHTTP2(x, service, e) }
-    if let u = e.pointee.takeIdle() {
+    if service.pointee.isHTTP2 && !x.pointee.isOpaque { return forwardHTTP2(x, service, e) }
+    if !x.pointee.isOpaque, let u = e.pointee.takeIdle() {
       bind(x, u, e)
       u.pointee.phase = .active
       u.pointee.reused = true
@@ -147,7 +147,7 @@ extension Worker {
     service.pointee.connections &+= 1
     service.pointee.metrics.connections.add()
     service.pointee.metrics.active.add()
-    if service.pointee.isHTTP2 {
+    if service.pointee.isHTTP2 && !x.pointee.isOpaque {
       if !startSession(u, e) {
         closeUpstream(u)
         return connectFailed(x, e, ENOMEM)
@@ -156,8 +156,8 @@ extension Worker {
     } else {
       bind(x, u, e)
     }
-    if isConnected { return connected(u) }
     setTimer(u, service.pointee.timeouts.connect)
+    if isConnected { connected(u) }
   }
 
   /// A connect has come to its end, well or not.
@@ -168,6 +168,7 @@ extension Worker {
         dropSession(u, connectError: errno)
         return closeUpstream(u)
       }
+      if u.pointee.endpoint?.pointee.service.pointee.tls != nil { return upstreamHandshake(u) }
       u.pointee.endpoint?.pointee.connectSucceeded()
       return sessionConnected(u)
     }
@@ -177,10 +178,20 @@ extension Worker {
       closeUpstream(u)
       return connectFailed(x, e, errno)
     }
+    // The handshake has the rest of the time for the connect.
+    if e.pointee.service.pointee.tls != nil { return upstreamHandshake(u) }
     e.pointee.connectSucceeded()
     e.pointee.service.pointee.metrics.connectDuration.observe(clock.pointee.now &- u.pointee.connectStarted)
     u.pointee.phase = .active
     sendRequest(x, u)
+  }
+
+  /// A connection was there, but not a peer that we believe.
+  func tlsConnectFailed(_ x: ExchangeRef, _ e: EndpointRef) {
+    e.pointee.connectFailed(now: clock.pointee.milliseconds)
+    let others = e.pointee.service.pointee.endpoints.count > 1
+    if others && x.pointee.connectTries < Self.maxConnectTries { return forward(x) }
+    attemptFailed(x, .connectFailure, .upstreamTLSFailure)
   }
 
   func connectFailed(_ x: ExchangeRef, _ e: EndpointRef, _ errno: Int32) {
@@ -208,6 +219,7 @@ extension Worker {
 
   /// Writes the request's head with as much of its body as is there.
   func sendRequest(_ x: ExchangeRef, _ u: UpstreamRef) {
+    if x.pointee.isOpaque { return startOpaque(x, u) }
     let s = x.pointee.state
     s.pointee.attempts &+= 1
     // The upstream before may have gone in the middle of a head.

@@ -37,6 +37,7 @@ extension Worker {
   func fail(_ x: ExchangeRef, _ failure: Failure) {
     let s = x.pointee.state
     if x.pointee.call != nil { return failCall(x, failure) }
+    if x.pointee.isOpaque { return failConnection(x, failure) }
     if x.pointee.responseHeadSent { return abort(x, failure) }
     s.pointee.responseFlags.formUnion(failure.flags)
     let details = s.pointee.details

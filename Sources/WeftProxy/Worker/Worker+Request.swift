@@ -22,6 +22,7 @@ extension Worker {
     }
     if s.pointee.request.method == .connect { return fail(x, .methodNotAllowed) }
     guard let (snapshot, listener) = configuration(of: c) else { return fail(x, .noRoute) }
+    if s.pointee.tls != nil && isMisdirected(s, c) { return fail(x, .misdirected) }
     guard normalisePath(s) else { return fail(x, .badPath) }
     addForwardingFields(x, c)
     enter(snapshot)
@@ -45,7 +46,7 @@ extension Worker {
   /// The configuration for the client's next request, and the index of its listener there: the present one, or the last
   /// one in which the listener stood.
   @inline(__always)
-  private func configuration(of c: ClientRef) -> (SnapshotRef, Int)? {
+  func configuration(of c: ClientRef) -> (SnapshotRef, Int)? {
     guard let l = c.pointee.listener else { return nil }
     if l.pointee.index >= 0, let snapshot { return (snapshot, l.pointee.index) }
     return l.pointee.last.map { ($0.snapshot, $0.index) }
@@ -93,7 +94,7 @@ extension Worker {
     }
   }
 
-  private func choose(_ x: ExchangeRef, _ snapshot: WorkerSnapshot) {
+  func choose(_ x: ExchangeRef, _ snapshot: WorkerSnapshot) {
     guard let backend = x.pointee.backend, backend.pointee.service >= 0 else {
       x.pointee.service = nil
       return

@@ -62,7 +62,9 @@ extension Worker {
         x.pointee.upstreamFirstByte = clock.pointee.now
       }
       u.pointee.input.end &+= result.raw
-      if result.raw < space && !u.pointee.sawEOF { u.pointee.readable = false }
+      if Transport.isEmptied(u.pointee.tls, by: result.raw, of: space) && !u.pointee.sawEOF {
+        u.pointee.readable = false
+      }
       if x.pointee.responseStarted {
         setTimer(u, u.pointee.endpoint?.pointee.service.pointee.timeouts.idle ?? 0)
         return true

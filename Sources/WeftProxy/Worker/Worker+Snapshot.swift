@@ -75,7 +75,18 @@ extension Worker {
   }
 
   private func update(_ service: ServiceRef, _ spec: ServiceSpec) {
+    let owner = service.pointee.tlsOwner
     for gone in service.pointee.update(spec, service: service, workers: count) { retire(gone) }
+    if spec.tls != nil && service.pointee.metrics.tls == nil {
+      service.pointee.metrics.tls = TLSMetrics(families.tls.upstream, context.metrics, owner: spec.name)
+    }
+    if service.pointee.tlsOwner != owner {
+      // Made with other certificates or demands: not used again.
+      for e in service.pointee.endpoints {
+        while let u = e.pointee.firstIdle { closeUpstream(u) }
+        e.pointee.leaveSessions { markDirty($0) }
+      }
+    }
     if service.pointee.pendingCount > 0 { serveQueue(service) }
   }
 
@@ -138,6 +149,7 @@ extension Worker {
       {
         l.pointee.index = i
         l.pointee.name = spec.name
+        secure(l, spec)
         if let unused = descriptors[i] { close(unused) }
       } else if let fd = descriptors[i] {
         open(spec, i, fd)
@@ -182,6 +194,7 @@ extension Worker {
       to: WorkerListener(
         slot: slot, address: spec.address, fd: fd, name: spec.name, index: index,
         metrics: ListenerMetrics(families, context.metrics, listener: spec.name.bytes.string)))
+    secure(l, spec)
     if slot == listeners.count { listeners.append(l) } else { listeners[slot] = l }
     let token = Token(kind: Owner.listener, slot: slot, generation: 0)
     do {
@@ -192,6 +205,14 @@ extension Worker {
       }
     } catch {
       log.error("cannot watch listener \(spec.address): \(error)")
+    }
+  }
+
+  /// New connections get the configuration's certificates; those that are open keep what they have.
+  private func secure(_ l: ListenerRef, _ spec: ListenerSpec) {
+    l.pointee.tls = spec.tls
+    if spec.tls != nil && l.pointee.metrics.tls == nil {
+      l.pointee.metrics.tls = TLSMetrics(families.tls.downstream, context.metrics, owner: spec.name.bytes.string)
     }
   }
 

@@ -53,8 +53,8 @@ extension Worker {
     let upEnded = c.pointee.sawEOF && !c.pointee.readable && c.pointee.input.isEmpty && u.pointee.output.isEmpty
     let downEnded = u.pointee.sawEOF && !u.pointee.readable && u.pointee.input.isEmpty && c.pointee.output.isEmpty
     if upEnded && downEnded { return tunnelEnded(c) }
-    if upEnded { Socket.shutdownWrite(u.pointee.fd) }
-    if downEnded { Socket.shutdownWrite(c.pointee.fd) }
+    if upEnded { Transport.shutdownWrite(u.pointee.fd, u.pointee.tls) }
+    if downEnded { Transport.shutdownWrite(c.pointee.fd, c.pointee.tls) }
   }
 
   private func upward(_ x: ExchangeRef, _ c: ClientRef, _ u: UpstreamRef, _ moved: inout Bool) -> Bool {
@@ -63,7 +63,8 @@ extension Worker {
       if !c.pointee.readable { return true }
       pool.attach(&c.pointee.input)
       c.pointee.input.rewindIfEmpty()
-      let result = Socket.receive(c.pointee.fd, c.pointee.input.writePointer, c.pointee.input.space)
+      let result = Transport.receive(
+        c.pointee.fd, c.pointee.tls, c.pointee.input.writePointer, c.pointee.input.space)
       if result.raw <= 0 {
         c.pointee.readable = false
         if result.isEnd { c.pointee.sawEOF = true }
@@ -72,7 +73,7 @@ extension Worker {
       c.pointee.input.end &+= result.raw
     }
     let n = c.pointee.input.count
-    let result = Socket.send(u.pointee.fd, c.pointee.input.readPointer, n)
+    let result = Transport.send(u.pointee.fd, u.pointee.tls, c.pointee.input.readPointer, n)
     if result.failed { return false }
     if result.count < n {
       u.pointee.output.append(c.pointee.input.readPointer + result.count, n &- result.count, pool)
@@ -89,7 +90,8 @@ extension Worker {
       if !u.pointee.readable { return true }
       pool.attach(&u.pointee.input)
       u.pointee.input.rewindIfEmpty()
-      let result = Socket.receive(u.pointee.fd, u.pointee.input.writePointer, u.pointee.input.space)
+      let result = Transport.receive(
+        u.pointee.fd, u.pointee.tls, u.pointee.input.writePointer, u.pointee.input.space)
       if result.raw <= 0 {
         u.pointee.readable = false
         if result.isEnd { u.pointee.sawEOF = true }
@@ -98,7 +100,7 @@ extension Worker {
       u.pointee.input.end &+= result.raw
     }
     let n = u.pointee.input.count
-    let result = Socket.send(c.pointee.fd, u.pointee.input.readPointer, n)
+    let result = Transport.send(c.pointee.fd, c.pointee.tls, u.pointee.input.readPointer, n)
     if result.failed { return false }
     if result.count < n {
       c.pointee.output.append(u.pointee.input.readPointer + result.count, n &- result.count, pool)

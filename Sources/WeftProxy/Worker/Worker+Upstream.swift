@@ -2,6 +2,7 @@ import Glibc
 import WeftFilter
 import WeftHTTP
 import WeftIO
+import WeftTLS
 
 /// The upstream's side: events, sending, failing, pooling, closing.
 extension Worker {
@@ -10,18 +11,23 @@ extension Worker {
     switch u.pointee.phase {
     case .active:
       if r.readable { u.pointee.readable = true }
+      if let tls = u.pointee.tls, r.writable, waitedForWriting(tls) { u.pointee.readable = true }
       if r.peerClosed { u.pointee.sawEOF = true }
       if r.writable && !u.pointee.output.isEmpty && !flushUpstream(u) { return }
       if u.pointee.readable && u.pointee.phase == .active { pumpResponse(u) }
     case .connecting:
       if r.writable || r.failed { connected(u) }
+    case .handshake: upstreamHandshake(u)
     case .idle:
       // The upstream has closed it, or says something that nobody asked for.
-      if r.readable { closeUpstream(u) }
+      if r.readable && !staysIdle(u) { closeUpstream(u) }
     case .tunnel:
       if r.readable { u.pointee.readable = true }
       if r.peerClosed { u.pointee.sawEOF = true }
-      if r.writable && !u.pointee.output.isEmpty, flush(&u.pointee.output, u.pointee.fd) == .failed {
+      if let tls = u.pointee.tls, r.writable, waitedForWriting(tls) { u.pointee.readable = true }
+      if r.writable && !u.pointee.output.isEmpty,
+        flush(&u.pointee.output, u.pointee.fd, u.pointee.tls) == .failed
+      {
         return tunnelBroken(u)
       }
       pumpTunnel(u)
@@ -35,12 +41,12 @@ extension Worker {
   @inline(__always)
   func receiveFromUpstream(_ u: UpstreamRef, _ p: MutableBytePointer, _ space: Int) -> IOResult {
     if u.pointee.isStream { return receiveFromStream(u) }
-    return Socket.receive(u.pointee.fd, p, space)
+    return Transport.receive(u.pointee.fd, u.pointee.tls, p, space)
   }
 
   @inline(__always)
   func transmitToUpstream(_ u: UpstreamRef, _ p: BytePointer, _ count: Int) -> IOResult {
-    Socket.send(u.pointee.fd, p, count)
+    Transport.send(u.pointee.fd, u.pointee.tls, p, count)
   }
 
   /// Sends bytes, keeping what the socket does not take. A failure ends the attempt.
@@ -50,7 +56,7 @@ extension Worker {
     if u.pointee.isStream { return sendToStream(u, p, count) }
     var sent = 0
     if u.pointee.output.isEmpty {
-      let result = Socket.send(u.pointee.fd, p, count)
+      let result = Transport.send(u.pointee.fd, u.pointee.tls, p, count)
       if result.raw == count { return }
       if result.failed { return upstreamWriteFailed(u) }
       sent = result.count
@@ -60,7 +66,7 @@ extension Worker {
 
   /// - Returns: false when the connection has been dealt with.
   private func flushUpstream(_ u: UpstreamRef) -> Bool {
-    switch flush(&u.pointee.output, u.pointee.fd) {
+    switch flush(&u.pointee.output, u.pointee.fd, u.pointee.tls) {
     case .failed:
       upstreamWriteFailed(u)
       return false
@@ -136,6 +142,9 @@ extension Worker {
       detach(x, u)
       closeUpstream(u)
       connectFailed(x, e, ETIMEDOUT)
+    case .handshake:
+      guard let e = u.pointee.endpoint else { return closeUpstream(u) }
+      upstreamHandshakeFailed(u, e, TLSFailure(.timeout, "the server did not finish it in time"))
     case .active:
       guard let x = u.pointee.exchange else { return closeUpstream(u) }
       let idle = u.pointee.endpoint?.pointee.service.pointee.timeouts.idle ?? 0
@@ -196,7 +205,8 @@ extension Worker {
       return
     }
     let perConnection = service.pointee.maxRequestsPerConnection
-    if isReusable && !e.pointee.isRemoved && e.pointee.idleCount < service.pointee.maxIdle
+    if isReusable && !e.pointee.isRemoved && u.pointee.tlsOwner == service.pointee.tlsOwner
+      && e.pointee.idleCount < service.pointee.maxIdle
       && (perConnection == 0 || u.pointee.requests < UInt32(clamping: perConnection))
     {
       u.pointee.phase = .idle
@@ -220,6 +230,8 @@ extension Worker {
     wheel.pointee.cancel(&u.pointee.timer)
     pool.detach(&u.pointee.input)
     u.pointee.output.releaseAll(pool)
+    Transport.end(&u.pointee.tls)
+    u.pointee.tlsOwner = 0
     close(u.pointee.fd)
     u.pointee.fd = -1
     u.pointee.endpoint = nil

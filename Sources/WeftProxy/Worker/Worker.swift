@@ -53,6 +53,8 @@ final class Worker {
   /// `.serveQueues` is among them.
   var queuesDeferred = false
 
+  /// Clients whose TLS handshake is not complete.
+  var handshakes = 0
   var isDraining = false
   var isStopped = false
   /// Calls of the proxy's own under way: mirrors, calls of filters.

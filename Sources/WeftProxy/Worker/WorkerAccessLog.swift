@@ -60,6 +60,7 @@ final class WorkerAccessLog {
     }
     record.route = s.pointee.routeName
     record.listener = s.pointee.listenerName
+    if let tls = s.pointee.tls { describe(tls._withUnsafeGuaranteedRef { $0 }, in: &record, &w) }
     record.downstreamRemoteAddress = address(s.pointee.clientAddress)
     if s.pointee.clientAddress != s.pointee.peerAddress {
       record.downstreamDirectRemoteAddress = address(s.pointee.peerAddress)
@@ -76,6 +77,28 @@ final class WorkerAccessLog {
     record.filters = filters(s, &w)
     let fields = LoggedFields(state: s, hasResponse: status != 0)
     for entry in logs where wants(entry.log, status, duration) { entry.buffer.write(record, fields) }
+  }
+
+  /// What there is to say of the client's TLS; a name that does not fit is left out.
+  private func describe(_ tls: DownstreamTLS, in record: inout AccessRecord, _ w: inout ByteWriter) {
+    func text(_ parts: [String]) -> Bytes {
+      let start = w.count
+      for (i, part) in parts.enumerated() {
+        if part.utf8.count + 1 > w.space { break }
+        if i > 0 { w.append(",") }
+        w.append(part)
+      }
+      return w.bytes.slice(start, w.count)
+    }
+    record.requestedServerName = tls.serverNameBytes.bytes
+    record.tlsVersion = text([tls.version])
+    record.tlsCipher = text([tls.cipher])
+    guard let peer = tls.peer else { return }
+    record.peerSubject = text([peer.subject])
+    record.peerURIs = text(peer.uris)
+    record.peerDNSNames = text(peer.dnsNames)
+    record.peerDigest = text([peer.digest])
+    record.peerSerial = text([peer.serial])
   }
 
   private func wants(_ log: AccessLogs.Log, _ status: Int, _ duration: Int64) -> Bool {

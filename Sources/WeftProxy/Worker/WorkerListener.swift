@@ -1,4 +1,5 @@
 import WeftIO
+import WeftTLS
 
 typealias ListenerRef = UnsafeMutablePointer<WorkerListener>
 
@@ -14,9 +15,11 @@ struct WorkerListener: ~Copyable {
   /// to it are still answered as they would have been.
   var last: (snapshot: SnapshotRef, index: Int)?
   var connections = 0
+  /// Certificates for new connections; nil: they are plain.
+  var tls: TLSServerNames?
   /// Ends the time that its connections have once it is removed.
   var timer = TimerNode()
-  let metrics: ListenerMetrics
+  var metrics: ListenerMetrics
 
   init(slot: Int, address: SocketAddress, fd: Int32, name: OwnedBytes, index: Int, metrics: ListenerMetrics) {
     self.slot = slot

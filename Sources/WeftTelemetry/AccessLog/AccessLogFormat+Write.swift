@@ -183,6 +183,13 @@ extension AccessLogFormat {
     case .downstreamLocalAddress: return record.downstreamLocalAddress
     case .downstreamLocalHost: return host(record.downstreamLocalAddress)
     case .requestedServerName: return record.requestedServerName
+    case .tlsVersion: return record.tlsVersion
+    case .tlsCipher: return record.tlsCipher
+    case .peerSubject: return record.peerSubject
+    case .peerURIs: return record.peerURIs
+    case .peerDNSNames: return record.peerDNSNames
+    case .peerDigest: return record.peerDigest
+    case .peerSerial: return record.peerSerial
     case .traceID: return record.traceID
     case .spanID: return record.spanID
     default: return Bytes()

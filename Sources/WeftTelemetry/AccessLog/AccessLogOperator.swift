@@ -13,7 +13,8 @@ enum AccessLogOperator: UInt8, Sendable {
   case connectionTerminationDetails, upstreamFailureReason, route, listener, filters
   case upstreamService, upstreamHost, upstreamHostOnly, upstreamLocalAddress, upstreamLocalHost
   case downstreamRemoteAddress, downstreamRemoteHost, downstreamDirectRemoteAddress, downstreamDirectRemoteHost
-  case downstreamLocalAddress, downstreamLocalHost, requestedServerName, requestID, traceID, spanID
+  case downstreamLocalAddress, downstreamLocalHost, requestedServerName, tlsVersion, tlsCipher
+  case peerSubject, peerURIs, peerDNSNames, peerDigest, peerSerial, requestID, traceID, spanID
   // Pseudo-headers and headers that the record holds.
   case method, currentPath, originalPath, authority, scheme, userAgent, referer, forwardedFor
 
@@ -46,7 +47,11 @@ enum AccessLogOperator: UInt8, Sendable {
     ("DOWNSTREAM_DIRECT_REMOTE_PORT", .downstreamDirectRemotePort),
     ("DOWNSTREAM_LOCAL_ADDRESS", .downstreamLocalAddress),
     ("DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", .downstreamLocalHost), ("DOWNSTREAM_LOCAL_PORT", .downstreamLocalPort),
-    ("REQUESTED_SERVER_NAME", .requestedServerName), ("CONNECTION_ID", .connectionID), ("ROUTE_NAME", .route),
+    ("REQUESTED_SERVER_NAME", .requestedServerName), ("DOWNSTREAM_TLS_VERSION", .tlsVersion),
+    ("DOWNSTREAM_TLS_CIPHER", .tlsCipher), ("DOWNSTREAM_PEER_SUBJECT", .peerSubject),
+    ("DOWNSTREAM_PEER_URI_SAN", .peerURIs), ("DOWNSTREAM_PEER_DNS_SAN", .peerDNSNames),
+    ("DOWNSTREAM_PEER_FINGERPRINT_256", .peerDigest), ("DOWNSTREAM_PEER_SERIAL", .peerSerial),
+    ("CONNECTION_ID", .connectionID), ("ROUTE_NAME", .route),
     ("LISTENER", .listener), ("FILTERS", .filters), ("REQUEST_ID", .requestID), ("TRACE_ID", .traceID),
     ("SPAN_ID", .spanID), ("HOSTNAME", .literal), ("PATH", .path),
   ]

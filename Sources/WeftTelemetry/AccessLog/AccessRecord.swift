@@ -70,6 +70,16 @@ public struct AccessRecord: ~Copyable {
   public var downstreamDirectRemoteAddress = Bytes()
   public var downstreamLocalAddress = Bytes()
   public var requestedServerName = Bytes()
+  // Of the client's TLS connection, and of the certificate that it showed, valid or not.
+  public var tlsVersion = Bytes()
+  public var tlsCipher = Bytes()
+  public var peerSubject = Bytes()
+  /// Joined by commas.
+  public var peerURIs = Bytes()
+  public var peerDNSNames = Bytes()
+  /// SHA-256, in hexadecimal.
+  public var peerDigest = Bytes()
+  public var peerSerial = Bytes()
   public var connectionID: UInt64 = 0
   public var traceID = Bytes()
   public var spanID = Bytes()

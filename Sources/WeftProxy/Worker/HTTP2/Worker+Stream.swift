@@ -22,6 +22,8 @@ extension Worker {
     c.pointee.setPeer(parent.pointee.peer)
     c.pointee.local = parent.pointee.local
     c.pointee.listener = parent.pointee.listener
+    // The connection outlives its streams.
+    c.pointee.security = parent.pointee.security
     c.pointee.timer.token = c.pointee.token.raw
     c.pointee.stream.id = id
     c.pointee.stream.session = .passUnretained(session)

@@ -50,10 +50,12 @@ extension Worker {
   func upstreamHTTP2Event(_ u: UpstreamRef, _ r: Readiness) {
     if r.peerClosed { u.pointee.sawEOF = true }
     if r.writable && !u.pointee.output.isEmpty {
-      if flush(&u.pointee.output, u.pointee.fd) == .failed { return closeUpstream(u) }
+      if flush(&u.pointee.output, u.pointee.fd, u.pointee.tls) == .failed { return closeUpstream(u) }
       if u.pointee.output.isEmpty { markDirty(u) }
     }
-    if r.readable {
+    var isReadable = r.readable
+    if let tls = u.pointee.tls, r.writable, waitedForWriting(tls) { isReadable = true }
+    if isReadable {
       u.pointee.readable = true
       readUpstreamHTTP2(u)
     }
@@ -75,7 +77,9 @@ extension Worker {
         if result.wouldBlock { break }
         return closeUpstream(u)
       }
-      if result.raw < u.pointee.input.space && !u.pointee.sawEOF { u.pointee.readable = false }
+      if Transport.isEmptied(u.pointee.tls, by: result.raw, of: u.pointee.input.space) && !u.pointee.sawEOF {
+        u.pointee.readable = false
+      }
       let bytes = Bytes(u.pointee.input.readPointer, result.raw)
       let isFine = session._withUnsafeGuaranteedRef { s in
         s.hasAnswered = true
