@@ -7,6 +7,7 @@ public enum BuiltInFilters {
     registry.register(CORS.self)
     registry.register(Compress.self)
     registry.register(Fault.self)
+    registry.register(GRPCWeb.self)
     registry.register(HeaderModifier.self)
     registry.register(MTLS.self)
     registry.register(Mirror.self)

@@ -96,6 +96,41 @@ struct GRPCTests {
     server.signal(9)
   }
 
+  @Test("What the proxy answers itself is a gRPC status, which retries understand")
+  func localErrors() throws {
+    let folder = try TemporaryFolder()
+    let nobody = try ReservedPort()
+    let scene = try Scene(
+      rules: """
+        [{matches: [{path: {value: /down}}], backendRefs: [\(Resources.backendRef("nobody"))]}, \
+        {matches: [{path: {value: /denied}}], filters: [\(Resources.reference("deny"))], \
+        backendRefs: [\(Resources.backendRef("nobody"))]}]
+        """,
+      more: [
+        Resources.service("nobody", [.port(nobody.number)], "protocol: http2"),
+        Resources.filter("deny", type: "respond", config: "status: 403, body: 'no entry: 100%'"),
+      ])
+    defer { scene.stop() }
+    try folder.write(
+      "client.py",
+      """
+      import grpc, sys
+      same = lambda b: b
+      channel = grpc.insecure_channel("127.0.0.1:" + sys.argv[1])
+      for method in ["/down/x", "/denied/x", "/none/x"]:
+        try:
+          channel.unary_unary(method, same, same)(b"x", timeout=30)
+        except grpc.RpcError as e:
+          print(method, e.code().name, "|", e.details())
+      """)
+    let result = try Tool.run("/usr/bin/python3", [folder.path("client.py"), String(scene.port)], within: 120)
+    let lines = result.output.split(separator: "\n").map(String.init)
+    #expect(lines.count == 3, "\(result.output)\(result.errorOutput)")
+    #expect(lines.first?.hasPrefix("/down/x UNAVAILABLE | ") == true, "\(lines)")
+    #expect(lines.dropFirst().first == "/denied/x PERMISSION_DENIED | no entry: 100%")
+    #expect(lines.last?.hasPrefix("/none/x UNIMPLEMENTED | ") == true)
+  }
+
   @Test("HTTP/1.1 clients reach a service that speaks HTTP/2 alone")
   func downgrade() throws {
     let folder = try TemporaryFolder()

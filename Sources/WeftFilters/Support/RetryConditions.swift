@@ -19,6 +19,12 @@ struct RetryConditions: Sendable {
     case retriable4xx = "retriable-4xx"
     case retriableStatusCodes = "retriable-status-codes"
     case retriableHeaders = "retriable-headers"
+    // A gRPC status in the response's head (trailers-only).
+    case grpcCancelled = "cancelled"
+    case grpcDeadlineExceeded = "deadline-exceeded"
+    case grpcInternal = "internal"
+    case grpcResourceExhausted = "resource-exhausted"
+    case grpcUnavailable = "unavailable"
   }
 
   /// A field whose presence, or value, asks for a repetition.
@@ -40,6 +46,8 @@ struct RetryConditions: Sendable {
   private var resets = false
   private var statuses: [Bool]
   private var headers: [HeaderMatch] = []
+  /// Bit i: the gRPC status i.
+  private var grpcStatuses: UInt32 = 0
   /// Methods that may be repeated although the upstream may have acted on them.
   private var methods = MethodSet.idempotent
   /// Responses are repeated whatever the method.
@@ -96,8 +104,15 @@ struct RetryConditions: Sendable {
     case .refusedStream: refusals = true
     case .retriable4xx: statuses[409] = true
     case .retriableStatusCodes, .retriableHeaders: break
+    case .grpcCancelled: add(.cancelled)
+    case .grpcDeadlineExceeded: add(.deadlineExceeded)
+    case .grpcInternal: add(.internal)
+    case .grpcResourceExhausted: add(.resourceExhausted)
+    case .grpcUnavailable: add(.unavailable)
     }
   }
+
+  private mutating func add(_ status: GRPCStatus) { grpcStatuses |= 1 &<< UInt32(status.rawValue) }
 
   func decide(_ exchange: Exchange, _ outcome: AttemptOutcome) -> Decision {
     switch outcome {
@@ -108,10 +123,19 @@ struct RetryConditions: Sendable {
       if !resets { return .final }
       return methods.contains(exchange) ? .repeatable : .notIdempotent
     case .response(let status):
+      // A server that gives a gRPC status has judged the request: all of its methods are POST, so that tells nothing.
+      if grpcStatuses != 0 && hasGRPCStatus(exchange) { return .repeatable }
       let isRepeatable = (statuses.indices.contains(status) && statuses[status]) || hasHeader(exchange)
       if !isRepeatable { return .final }
       return anyMethodForResponses || methods.contains(exchange) ? .repeatable : .notIdempotent
     }
+  }
+
+  private static let grpcStatusField = HeaderName("grpc-status")
+
+  private func hasGRPCStatus(_ exchange: Exchange) -> Bool {
+    guard let status = exchange.response.headers.value(Self.grpcStatusField)?.decimal, status < 32 else { return false }
+    return grpcStatuses & (1 &<< UInt32(status)) != 0
   }
 
   private func hasHeader(_ exchange: Exchange) -> Bool {

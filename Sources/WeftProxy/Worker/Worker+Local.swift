@@ -18,6 +18,7 @@ extension Worker {
     x.pointee.suspended = false
     x.pointee.stage = .response
     x.pointee.responseMode = .none
+    if s.pointee.localStatus != 0 { answerAsGRPC(x) }
     s.pointee.phase = .response
     s.pointee.responseBufferLimit = 0
     x.pointee.responseBufferedBy = last &+ 1
