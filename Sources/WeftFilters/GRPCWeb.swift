@@ -72,7 +72,7 @@ final class GRPCWebFilter: HTTPFilter {
       return .respond
     }
     exchange.filterNumber = form.number
-    decoded.withUnsafeBufferPointer { b in
+    _ = decoded.withUnsafeBufferPointer { b in
       chunk.replace(with: b.baseAddress.map { Bytes($0, b.count) } ?? Bytes())
     }
     return .next
@@ -97,7 +97,7 @@ final class GRPCWebFilter: HTTPFilter {
     var bytes = chunk.bytes.array
     if chunk.isLast { bytes += trailerFrame(exchange) }
     if form.isText { bytes = Base64Groups.encode(bytes) }
-    bytes.withUnsafeBufferPointer { b in
+    _ = bytes.withUnsafeBufferPointer { b in
       chunk.replace(with: b.baseAddress.map { Bytes($0, b.count) } ?? Bytes())
     }
     return .next
