@@ -144,7 +144,76 @@ struct ShippedBundleTests {
     #expect(scene.backend.requests.count == 2)
   }
 
+  @Test("api-key and quota: all workers count together")
+  func quota() throws {
+    // The SHA-256 of "k-1".
+    let digest = "7c35c5a1785d20704e44d5de4beb81c1fce91b6fe48ed7c3159af6f7f832078b"
+    let scene = try Self.scene([
+      ("api-key", "settings: {keys: [{consumer: ann, sha256: \(digest)}]}"),
+      ("quota", "settings: {windows: [{requests: 20, per: day}]}"),
+    ])
+    defer { scene.stop() }
+    var statuses: [Int: Int] = [:]
+    // Connections of their own, which the system shares out among the workers.
+    for _ in 0..<30 {
+      let answer = try scene.get("/", "x-api-key: k-1")
+      statuses[answer.status, default: 0] += 1
+      #expect(answer["ratelimit-policy"] == "\"day\";q=20;w=86400")
+      if answer.status == 429 { #expect(answer["retry-after"] != nil) }
+    }
+    #expect(statuses == [200: 20, 429: 10])
+    #expect(try scene.get("/", "x-api-key: k-2", "x-consumer: bob").status == 401)
+    #expect(scene.backend.requests.count == 20)
+  }
+
   // MARK: How often
+
+  @Test("response-cache: one request for all workers, 304, HEAD, and nothing that broke off")
+  func responseCache() throws {
+    let backend = try Backend { connection, request in
+      try connection.read(&request)
+      let control = "cache-control: max-age=600"
+      switch request.path {
+      case "/cut":
+        try connection.send("HTTP/1.1 200 OK\r\n\(control)\r\ntransfer-encoding: chunked\r\n\r\n5\r\nwhole\r\n5\r\ncu")
+        connection.isFinished = true
+      case "/private": try connection.respond(200, ["cache-control: private"], to: request, body: Array("p".utf8))
+      default:
+        try connection.respond(
+          200, [control, "etag: \"v1\"", "content-type: text/plain", "server: origin"], to: request,
+          body: BackendPaths.pattern(100_000))
+      }
+    }
+    let scene = try Self.scene([("response-cache", "settings: {}")], backends: [backend])
+    defer { scene.stop() }
+    for i in 0..<10 {
+      let answer = try scene.get("/page")
+      #expect(answer.status == 200 && answer.body == BackendPaths.pattern(100_000))
+      #expect(answer["content-type"] == "text/plain")
+      #expect(answer["cache-status"]?.hasPrefix(i == 0 ? "weft; fwd=uri-miss" : "weft; hit; ttl=") == true)
+      #expect((answer["age"] == nil) == (i == 0))
+      #expect(answer.values("server") == ["origin"] && (i == 0 || answer.values("date").count == 1))
+    }
+    let unchanged = try scene.get("/page", "if-none-match: \"v1\"")
+    #expect(unchanged.status == 304 && unchanged.body.isEmpty && unchanged["etag"] == "\"v1\"")
+    let client = try scene.client()
+    let head = try client.exchange("HEAD /page HTTP/1.1\r\nhost: test.example\r\n\r\n", method: "HEAD")
+    #expect(head.status == 200 && head["content-length"] == "100000")
+    // The connection is in order after it.
+    #expect(try client.get("/page").body.count == 100_000)
+    #expect(backend.requests.count == 1)
+
+    #expect(try client.exchange(HTTPText.post("/page", body: "change")).status == 200)
+    #expect(try client.get("/page")["cache-status"] == "weft; fwd=uri-miss")
+    for _ in 0..<2 { #expect(try scene.get("/private").text == "p") }
+    #expect(backend.requests.count == 5)
+    for _ in 0..<2 {
+      let broken = try scene.client()
+      try broken.send(HTTPText.get("/cut"))
+      #expect(throws: (any Error).self) { _ = try broken.response() }
+    }
+    #expect(backend.requests.count == 7, "what broke off is not kept")
+  }
 
   @Test("coalesce: a crowd asks for a page, and the service is asked once by each worker")
   func coalesce() throws {

@@ -106,7 +106,7 @@ function service(name, answer) end
 ---@param values table<string, any>
 function settings(values) end
 
----@param values {settings?: table<string, any>, onError?: "deny"|"skip", limits?: table<string, any>}
+---@param values {settings?: table<string, any>, onError?: "deny"|"skip", limits?: table<string, any>, services?: string[]}
 function config(values) end
 
 clock = {}

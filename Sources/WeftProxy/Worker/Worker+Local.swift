@@ -118,10 +118,13 @@ extension Worker {
     x.pointee.stage = .responding
     var w = ByteWriter(scratch, Self.scratchSize)
     HTTP1Writer.responseHead(s.pointee.response, into: &w)
-    w.append("date: ")
-    w.append(dateText.bytes(wall: clock.pointee.wall))
-    w.append("\r\n")
-    if !settings.serverHeader.isEmpty {
+    // A filter that answers from a store says itself when and by whom the response was made (RFC 9110 6.6.1, 10.2.4).
+    if s.pointee.response.headers.find(.date) == nil {
+      w.append("date: ")
+      w.append(dateText.bytes(wall: clock.pointee.wall))
+      w.append("\r\n")
+    }
+    if !settings.serverHeader.isEmpty && s.pointee.response.headers.find(.server) == nil {
       w.append("server: ")
       w.append(settings.serverHeader)
       w.append("\r\n")

@@ -158,8 +158,12 @@ extension Worker {
     x.pointee.stage = .responding
     fieldList.reset()
     fieldList.appendResponse(s.pointee.response)
-    fieldList.append(Bytes("date"), dateText.bytes(wall: clock.pointee.wall))
-    if !settings.serverHeader.isEmpty { fieldList.append(Bytes("server"), settings.serverBytes.bytes) }
+    if s.pointee.response.headers.find(.date) == nil {
+      fieldList.append(Bytes("date"), dateText.bytes(wall: clock.pointee.wall))
+    }
+    if !settings.serverHeader.isEmpty && s.pointee.response.headers.find(.server) == nil {
+      fieldList.append(Bytes("server"), settings.serverBytes.bytes)
+    }
     let sendsBody = !s.pointee.request.isHead && status != 204 && status != 304 && !body.isEmpty
     if !submitHead(c, hasBody: sendsBody) { return clientGone(c) }
     if sendsBody {
