@@ -8,7 +8,7 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -cross-module-optimiz
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: help deps build demo test bench fuzz asan tsan format lint install clean
+.PHONY: help deps build demo test bench parity fuzz asan tsan format lint install clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: deps ## Build and run all tests
 bench: build ## Compare with nginx, HAProxy, nginx's Lua module and Envoy
 	@scripts/deps.sh bench
 	@Benchmarks/run.py
+
+parity: deps ## Run Lua scripts on Envoy and on Weft, and compare
+	$(SWIFT) build --product weft
+	@Tests/EnvoyParity/parity.py
 
 fuzz: deps ## Fuzz the HTTP/1 codec for FUZZ_SECONDS (600)
 	@Tests/Fuzz/run $(FUZZ_SECONDS)

@@ -30,11 +30,18 @@ static int buffer_length(lua_State *L) {
   return 1;
 }
 
+// A number without its fraction, as LuaJIT takes it for an integer.
+static lua_Integer whole_number(lua_State *L, int index) {
+  if (WL_LIKELY(lua_isinteger(L, index))) return lua_tointeger(L, index);
+  lua_Number n = luaL_checknumber(L, index);
+  return n > -1e15 && n < 1e15 ? (lua_Integer)n : -1;
+}
+
 static int buffer_get_bytes(lua_State *L) {
   int whole;
   wl_slot *s = self(L, &whole);
-  lua_Integer index = luaL_checkinteger(L, 2);
-  lua_Integer length = luaL_checkinteger(L, 3);
+  lua_Integer index = whole_number(L, 2);
+  lua_Integer length = whole_number(L, 3);
   wl_text bytes = bytes_of(s, whole);
   if (index < 0 || length < 0 || (lua_Unsigned)index > bytes.count || (lua_Unsigned)length > bytes.count - (size_t)index) {
     luaL_error(L, "index/length must be >= 0 and (index + length) must be <= buffer size");
@@ -82,6 +89,7 @@ static int body_has_come(lua_State *L, int status, lua_KContext always) {
 
 int wl_handle_body(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
+  if (!lua_isnone(L, 2)) luaL_checktype(L, 2, LUA_TBOOLEAN);
   int always = lua_toboolean(L, 2);
   if (s->function == WL_ON_LOG) luaL_error(L, "body() is not available in on_log");
   if (s->body == WL_WAIT_BODY) return push_body(L, s, always);
@@ -119,6 +127,8 @@ static int next_chunk(lua_State *L) {
     return 1;
   }
   wl_check_wait(L, s, "bodyChunks()");
+  if (s->body == WL_WAIT_BODY) luaL_error(L, "cannot call bodyChunks after body processing has begun");
+  s->body = WL_WAIT_CHUNK;
   s->wait = WL_WAIT_CHUNK;
   return lua_yieldk(L, 0, 0, chunk_has_come);
 }
@@ -126,9 +136,9 @@ static int next_chunk(lua_State *L) {
 int wl_handle_body_chunks(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
   if (s->function == WL_ON_LOG) luaL_error(L, "bodyChunks() is not available in on_log");
-  if (s->body != 0) luaL_error(L, "cannot call bodyChunks after body processing has begun");
-  s->body = WL_WAIT_CHUNK;
-  if (s->host->calls.body_state(s->exchange, s->function) == WL_BODY_NONE) s->body_ended = 1;
+  int has_body = s->host->calls.body_state(s->exchange, s->function) != WL_BODY_NONE;
+  if (s->body != 0 && has_body) luaL_error(L, "cannot call bodyChunks after body processing has begun");
+  if (!has_body) s->body_ended = 1;
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, next_chunk, 1);
   return 1;

@@ -1,6 +1,6 @@
 // Calls into a script, each in a coroutine of its own, so that it may wait.
 //
-// A coroutine is made once and used for one call after the other. Its stack keeps the functions and the handle at the
+// A coroutine is made once and used for one call after the other. Its stack keeps the functions and their handles at the
 // bottom, so that a call pushes two values and makes no object.
 #include "host.h"
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static void park(wl_host *h, wl_slot *s) {
       lua_rawgeti(s->thread, LUA_REGISTRYINDEX, h->functions[i]);
     }
   }
-  lua_rawgeti(s->thread, LUA_REGISTRYINDEX, s->handle_ref);
+  for (int i = 0; i < WL_FUNCTIONS; i++) lua_rawgeti(s->thread, LUA_REGISTRYINDEX, s->handle_refs[i]);
 }
 
 static int make_slot(lua_State *L) {
@@ -21,8 +21,11 @@ static int make_slot(lua_State *L) {
   s->thread = lua_newthread(L);
   *(void **)lua_getextraspace(s->thread) = s;
   s->thread_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  wl_new_handle(L, s);
-  s->handle_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  for (int i = 1; i <= WL_FUNCTIONS; i++) {
+    if (s->host->functions[i] == LUA_NOREF) continue;
+    wl_new_handle(L, s, i);
+    s->handle_refs[i - 1] = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
   park(s->host, s);
   return 0;
 }
@@ -32,7 +35,7 @@ static void free_slot(wl_slot *s) {
   // The thread and the handle may live on in a script's variable; nothing there leads back here.
   if (s->thread) *(void **)lua_getextraspace(s->thread) = h;
   luaL_unref(h->main, LUA_REGISTRYINDEX, s->thread_ref);
-  luaL_unref(h->main, LUA_REGISTRYINDEX, s->handle_ref);
+  for (int i = 0; i < WL_FUNCTIONS; i++) luaL_unref(h->main, LUA_REGISTRYINDEX, s->handle_refs[i]);
   h->slots--;
   free(s);
 }
@@ -41,7 +44,8 @@ static wl_slot *new_slot(wl_host *h) {
   wl_slot *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   s->host = h;
-  s->thread_ref = s->handle_ref = LUA_NOREF;
+  s->thread_ref = LUA_NOREF;
+  for (int i = 0; i < WL_FUNCTIONS; i++) s->handle_refs[i] = LUA_NOREF;
   h->slots++;
   lua_pushcfunction(h->main, make_slot);
   lua_pushlightuserdata(h->main, s);
@@ -155,13 +159,15 @@ int wl_start(wl_host *h, int function, void *exchange, void *owner, int settings
   s->owner = owner;
   s->settings_ref = settings;
   s->function = (uint8_t)function;
+  s->objects = s->sets[function - 1];
+  s->handle_ref = s->handle_refs[function - 1];
   s->head_sent = 0;
   s->body = 0;
   s->body_ended = 0;
   s->call_count = 0;
   *waiting = s;
   lua_pushvalue(s->thread, function);
-  lua_pushvalue(s->thread, WL_PARKED);
+  lua_pushvalue(s->thread, WL_FUNCTIONS + function);
   return run(s, exchange, 1);
 }
 

@@ -1,11 +1,15 @@
 // The handle's other methods, logging, and the global tables.
 #include "tasks.h"
+#include <string.h>
 
 int wl_handle_body(lua_State *L);
 int wl_handle_body_chunks(lua_State *L);
 int wl_handle_trailers(lua_State *L);
 int wl_handle_http_call(lua_State *L);
 int wl_handle_record(lua_State *L);
+int wl_handle_base64_decode(lua_State *L);
+int wl_handle_import_public_key(lua_State *L);
+int wl_handle_verify_signature(lua_State *L);
 
 static int handle_headers(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
@@ -29,6 +33,19 @@ static int handle_response_headers(lua_State *L) {
 static int handle_stream_info(lua_State *L) { return wl_push_object(L, wl_self(L, WL_HANDLE), WL_STREAM_INFO); }
 static int handle_metadata(lua_State *L) { return wl_push_object(L, wl_self(L, WL_HANDLE), WL_METADATA); }
 static int handle_connection(lua_State *L) { return wl_push_object(L, wl_self(L, WL_HANDLE), WL_CONNECTION); }
+
+static int handle_route(lua_State *L) { return wl_push_object(L, wl_self(L, WL_HANDLE), WL_ROUTE); }
+static int handle_virtual_host(lua_State *L) { return wl_push_object(L, wl_self(L, WL_HANDLE), WL_VIRTUAL_HOST); }
+
+static int handle_filter_context(lua_State *L) {
+  return wl_push_object(L, wl_self(L, WL_HANDLE), WL_FILTER_CONTEXT);
+}
+
+static int handle_stats(lua_State *L) { return wl_push_object(L, wl_self(L, WL_HANDLE), WL_STATS_SCOPE); }
+
+static int handle_connection_info(lua_State *L) {
+  return wl_push_object(L, wl_self(L, WL_HANDLE), WL_CONNECTION_INFO);
+}
 
 static int handle_settings(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
@@ -74,7 +91,8 @@ static void each_field(lua_State *L, wl_slot *s, field_use use) {
 }
 
 static void check_field(lua_State *L, wl_slot *s, const wl_name *name, const char *key, wl_text value) {
-  (void)s;
+  static const char type[] = "content-type";
+  if (name->lower.count == sizeof type - 1 && memcmp(name->lower.base, type, sizeof type - 1) == 0) s->is_typed = 1;
   wl_check_set(L, !name->is_token ? WL_BAD_NAME : !wl_is_value(value) ? WL_BAD_VALUE : WL_SET, key);
 }
 
@@ -97,8 +115,9 @@ static int handle_respond(lua_State *L) {
   if (!is_number || status < 200 || status > 599) luaL_error(L, ":status must be between 200-599");
   lua_pop(L, 1);
   // Checked first, so that a mistake leaves no half of a response.
+  s->is_typed = 0;
   each_field(L, s, check_field);
-  if (!s->host->calls.respond(s->exchange, (int)status, wl_bytes(body, count))) {
+  if (!s->host->calls.respond(s->exchange, (int)status, wl_bytes(body, count), s->is_typed)) {
     luaL_error(L, "a body of %d bytes is too long", (int)count);
   }
   each_field(L, s, add_field);
@@ -150,9 +169,18 @@ static lua_Integer now(lua_State *L, int resolution) {
   return (lua_Integer)(wl_wall(wl_host_of(L)) / (resolution == MICROSECOND ? 1000 : 1000000));
 }
 
+// The resolution that argument 2 names; -1: none.
+static lua_Integer resolution_argument(lua_State *L) {
+  const char *text = luaL_optstring(L, 2, "");
+  if (!*text) return MILLISECOND;
+  int is_number;
+  lua_Integer resolution = lua_tointegerx(L, 2, &is_number);
+  return is_number ? resolution : -1;
+}
+
 static int handle_timestamp(lua_State *L) {
   wl_self(L, WL_HANDLE);
-  lua_Integer resolution = luaL_optinteger(L, 2, MILLISECOND);
+  lua_Integer resolution = resolution_argument(L);
   if (resolution != MILLISECOND) luaL_error(L, "timestamp format must be MILLISECOND.");
   lua_pushinteger(L, now(L, MILLISECOND));
   return 1;
@@ -160,7 +188,7 @@ static int handle_timestamp(lua_State *L) {
 
 static int handle_timestamp_string(lua_State *L) {
   wl_self(L, WL_HANDLE);
-  lua_Integer resolution = luaL_optinteger(L, 2, MILLISECOND);
+  lua_Integer resolution = resolution_argument(L);
   if (resolution != MILLISECOND && resolution != MICROSECOND) {
     luaL_error(L, "timestamp format must be MILLISECOND or MICROSECOND.");
   }
@@ -195,8 +223,13 @@ static int handle_override_host(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
   size_t count;
   const char *host = luaL_checklstring(L, 2, &count);
-  if (s->function != WL_ON_REQUEST || s->head_sent) luaL_error(L, "setUpstreamOverrideHost() comes too late here");
-  s->host->calls.override_host(s->exchange, wl_bytes(host, count));
+  if (!lua_isnone(L, 3)) luaL_checktype(L, 3, LUA_TBOOLEAN);
+  // Once the request is on its way there is nothing to choose, which Envoy overlooks.
+  wl_text address = wl_bytes(host, count);
+  int applies = s->function == WL_ON_REQUEST && !s->head_sent;
+  if (!s->host->calls.override_host(applies ? s->exchange : NULL, address, lua_toboolean(L, 3))) {
+    luaL_error(L, "host is not a valid IP address");
+  }
   return 0;
 }
 
@@ -220,11 +253,18 @@ const luaL_Reg wl_handle_methods[] = {
     {"metadata", handle_metadata},
     {"connection", handle_connection},
     {"settings", handle_settings},
-    {"filterContext", handle_settings},
+    {"filterContext", handle_filter_context},
+    {"route", handle_route},
+    {"virtualHost", handle_virtual_host},
+    {"connectionStreamInfo", handle_connection_info},
+    {"stats", handle_stats},
     {"sleep", handle_sleep},
     {"timestamp", handle_timestamp},
     {"timestampString", handle_timestamp_string},
     {"base64Escape", handle_base64},
+    {"base64Decode", wl_handle_base64_decode},
+    {"importPublicKey", wl_handle_import_public_key},
+    {"verifySignature", wl_handle_verify_signature},
     {"setUpstreamOverrideHost", handle_override_host},
     {"clearRouteCache", handle_clear_route},
     {NULL, NULL},

@@ -182,9 +182,7 @@ static int headers_get_at_index(lua_State *L) {
   wl_text none = {NULL, 0};
   if (!name->lower.base || !(index >= 0) || index > 1e9) return push(L, none);
   if (name->pseudo) return index < 1 ? push_pseudo(L, f, name->pseudo) : push(L, none);
-  wl_text value = h->calls.field_at(f.slot->exchange, f.table, name, (size_t)index);
-  // An empty value counts as none here.
-  return push(L, value.count == 0 ? none : value);
+  return push(L, h->calls.field_at(f.slot->exchange, f.table, name, (size_t)index));
 }
 
 static int headers_get_num_values(lua_State *L) {
@@ -262,7 +260,8 @@ static int headers_set_reason(lua_State *L) {
   fields f = self_for_change(L);
   size_t count;
   const char *reason = luaL_checklstring(L, 2, &count);
-  if (f.table != WL_RESPONSE_HEADERS) luaL_error(L, "setHttp1ReasonPhrase() is for the response's headers");
+  // A request has none, which Envoy overlooks.
+  if (f.table != WL_RESPONSE_HEADERS) return 0;
   wl_text text = wl_bytes(reason, count);
   int result = wl_is_value(text) ? f.slot->host->calls.set_reason(f.slot->exchange, text) : WL_BAD_VALUE;
   wl_check_set(L, result, "reason phrase");

@@ -43,6 +43,9 @@ static int open_libraries(lua_State *L) {
   wl_install_tables(L);
   wl_install_coroutines(L);
   wl_install_objects(L);
+  wl_install_keys(L);
+  wl_install_stats(L);
+  wl_install_compatibility(L);
   wl_install_globals(L);
   wl_install_library(L);
   static const uint8_t empty[] = {'o', 0, 0, 0, 0};

@@ -3,8 +3,8 @@
 #define WEFT_HOST_H
 #include "cluahost.h"
 
-// Slots of a coroutine's stack that stay in use between calls: the functions, then the handle.
-#define WL_PARKED (WL_FUNCTIONS + 1)
+// Slots of a coroutine's stack that stay in use between calls: the functions, then their handles.
+#define WL_PARKED (2 * WL_FUNCTIONS)
 #define WL_ERROR_BYTES 4096
 // Nesting of values that go to Lua or come from there.
 #define WL_TAPE_DEPTH 32
@@ -132,7 +132,11 @@ void wl_log_arguments(lua_State *L, int level);
 
 // objects.c: the classes of the API, and the objects of a slot. Raise.
 void wl_install_objects(lua_State *L);
-void wl_new_handle(lua_State *L, wl_slot *slot);
+// keys.c, stats.c, compatibility.c. Raise.
+void wl_install_keys(lua_State *L);
+void wl_install_stats(lua_State *L);
+void wl_install_compatibility(lua_State *L);
+void wl_new_handle(lua_State *L, wl_slot *slot, int function);
 // The running slot if argument 1 is its object of that kind; raises otherwise.
 wl_slot *wl_self(lua_State *L, int kind);
 // Pushes the running slot's object of that kind.
@@ -141,11 +145,18 @@ int wl_push_object(lua_State *L, wl_slot *slot, int kind);
 void wl_check_wait(lua_State *L, wl_slot *slot, const char *what);
 
 extern const luaL_Reg wl_handle_methods[], wl_header_methods[], wl_buffer_methods[], wl_stream_info_methods[],
-    wl_dynamic_metadata_methods[], wl_metadata_methods[], wl_connection_methods[], wl_log_methods[];
+    wl_dynamic_metadata_methods[], wl_metadata_methods[], wl_connection_methods[], wl_filter_context_methods[],
+    wl_route_methods[], wl_virtual_host_methods[], wl_filter_state_methods[], wl_connection_info_methods[],
+    wl_connection_metadata_methods[], wl_tls_methods[], wl_peer_name_methods[], wl_stats_methods[],
+    wl_log_methods[];
 // Metamethods.
 int wl_headers_pairs(lua_State *L);
 int wl_dynamic_metadata_pairs(lua_State *L);
 int wl_metadata_pairs(lua_State *L);
+int wl_filter_context_pairs(lua_State *L);
+int wl_connection_metadata_pairs(lua_State *L);
+// __index of the filter context; upvalue 1: its methods.
+int wl_filter_context_index(lua_State *L);
 void wl_install_globals(lua_State *L);
 
 // tape.c. Raise.

@@ -1,42 +1,50 @@
 // handle:httpCall(cluster, headers, body, timeout_ms [, asynchronous]), or with a table of options in place of the last
 // two.
 #include "host.h"
+#include <string.h>
 
 // Calls that one run of a function may make.
 #define CALL_LIMIT 64
 
-typedef struct {
-  lua_Number timeout;
-  int asynchronous;
-  int duplicates;
-} call_options;
-
-static int flag(lua_State *L, int index, const char *name) {
-  int type = lua_getfield(L, index, name);
-  if (type != LUA_TNIL && type != LUA_TBOOLEAN) luaL_error(L, "http call option '%s' must be a boolean", name);
-  int value = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return value;
+static uint32_t timeout(lua_State *L, lua_Number milliseconds) {
+  if (!(milliseconds >= 0)) luaL_error(L, "http call timeout must be >= 0");
+  // No limit is the longest one.
+  return milliseconds == 0 || milliseconds > 3600e3 ? 3600000 : (uint32_t)milliseconds;
 }
 
-static call_options options(lua_State *L) {
-  call_options o = {0, 0, 0};
-  if (lua_type(L, 5) == LUA_TTABLE) {
-    o.asynchronous = flag(L, 5, "asynchronous");
-    o.duplicates = flag(L, 5, "return_duplicate_headers");
-    flag(L, 5, "trace_sampled");
-    flag(L, 5, "send_xff");
-    lua_getfield(L, 5, "timeout_ms");
-    if (!lua_isnil(L, -1)) o.timeout = luaL_checknumber(L, -1);
-    lua_pop(L, 1);
-  } else {
-    o.timeout = luaL_checknumber(L, 5);
-    if (!lua_isnoneornil(L, 6) && !lua_isboolean(L, 6)) {
-      luaL_error(L, "http call asynchronous flag must be 'true', 'false', or empty");
+static wl_call_options table_of_options(lua_State *L) {
+  wl_call_options o = {timeout(L, 0), 0, 0, 1};
+  lua_pushnil(L);
+  while (lua_next(L, 5)) {
+    if (lua_type(L, -2) != LUA_TSTRING) {
+      luaL_error(L, "httpCall() takes options by name, not by %s", luaL_typename(L, -2));
     }
-    o.asynchronous = lua_toboolean(L, 6);
+    const char *key = lua_tostring(L, -2);
+    if (strcmp(key, "timeout_ms") == 0) {
+      int is_number;
+      lua_Number milliseconds = lua_tonumberx(L, -1, &is_number);
+      if (!is_number) luaL_error(L, "http call option 'timeout_ms' must be a number, not %s", luaL_typename(L, -1));
+      o.milliseconds = timeout(L, milliseconds);
+    } else if (strcmp(key, "asynchronous") == 0) {
+      o.asynchronous = lua_toboolean(L, -1);
+    } else if (strcmp(key, "return_duplicate_headers") == 0) {
+      o.duplicates = lua_toboolean(L, -1);
+    } else if (strcmp(key, "send_xff") == 0) {
+      o.forwarded_for = lua_toboolean(L, -1);
+    } else if (strcmp(key, "trace_sampled") != 0) {
+      luaL_error(L, "\"%s\" is not valid key for httpCall() options", key);
+    }
+    lua_pop(L, 1);
   }
-  if (!(o.timeout >= 0)) luaL_error(L, "http call timeout must be >= 0");
+  return o;
+}
+
+static wl_call_options options(lua_State *L) {
+  if (lua_type(L, 5) == LUA_TTABLE) return table_of_options(L);
+  if (!lua_isnoneornil(L, 6) && !lua_isboolean(L, 6)) {
+    luaL_error(L, "http call asynchronous flag must be 'true', 'false', or empty");
+  }
+  wl_call_options o = {timeout(L, luaL_checknumber(L, 5)), lua_toboolean(L, 6), 0, 1};
   return o;
 }
 
@@ -96,13 +104,12 @@ static int answer_has_come(lua_State *L, int status, lua_KContext context) {
 
 int wl_handle_http_call(lua_State *L) {
   wl_slot *s = wl_self(L, WL_HANDLE);
-  size_t count;
+  wl_call_options o = options(L);
+  size_t count, body_count = 0;
   const char *service = luaL_checklstring(L, 2, &count);
   luaL_checktype(L, 3, LUA_TTABLE);
+  const char *body = luaL_optlstring(L, 4, NULL, &body_count);
   lua_settop(L, 6);
-  wl_text body = {NULL, 0};
-  if (!lua_isnil(L, 4)) body = text_at(L, 4, "body");
-  call_options o = options(L);
   if (!o.asynchronous) wl_check_wait(L, s, "httpCall()");
   if (++s->call_count > CALL_LIMIT) luaL_error(L, "more than %d http calls", CALL_LIMIT);
 
@@ -114,9 +121,7 @@ int wl_handle_http_call(lua_State *L) {
   if ((add_fields(L, s) & needed) != needed) {
     luaL_error(L, "http call headers must include ':path', ':method', and ':authority'");
   }
-  // No limit is the longest one.
-  uint32_t timeout = o.timeout == 0 || o.timeout > 3600e3 ? 3600000 : (uint32_t)o.timeout;
-  int state = calls->call_send(s->exchange, s->owner, body, timeout, o.asynchronous, o.duplicates);
+  int state = calls->call_send(s->exchange, s->owner, wl_bytes(body, body_count), o);
   if (o.asynchronous) return 0;
   if (!state) return push_answer(L, s);
   s->wait = WL_WAIT_CALL;

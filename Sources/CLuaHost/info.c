@@ -18,6 +18,7 @@ static int info_direct_remote(lua_State *L) { return push_info(L, WL_INFO_DIRECT
 static int info_upstream(lua_State *L) { return push_info(L, WL_INFO_UPSTREAM_ADDRESS); }
 static int info_server_name(lua_State *L) { return push_info(L, WL_INFO_SERVER_NAME); }
 static int info_details(lua_State *L) { return push_info(L, WL_INFO_DETAILS); }
+static int info_flags(lua_State *L) { return push_info(L, WL_INFO_FLAGS); }
 
 // There are no virtual clusters here: no request is in one.
 static int info_virtual_cluster(lua_State *L) {
@@ -32,10 +33,29 @@ static int info_attempts(lua_State *L) {
   return 1;
 }
 
-static int info_no_tls(lua_State *L) {
-  wl_self(L, WL_STREAM_INFO);
+// The object for the connection's TLS, or nil.
+static int push_tls(lua_State *L, wl_slot *s) {
+  if (s->host->calls.is_tls(s->exchange)) return wl_push_object(L, s, WL_TLS);
   lua_pushnil(L);
   return 1;
+}
+
+static int info_tls(lua_State *L) { return push_tls(L, wl_self(L, WL_STREAM_INFO)); }
+
+// What other filters would have left as protocol buffers: there are none.
+static int info_typed_metadata(lua_State *L) {
+  wl_self(L, WL_STREAM_INFO);
+  luaL_checkstring(L, 2);
+  lua_pushnil(L);
+  return 1;
+}
+
+static int info_filter_state(lua_State *L) { return wl_push_object(L, wl_self(L, WL_STREAM_INFO), WL_FILTER_STATE); }
+
+static int info_drain(lua_State *L) {
+  wl_slot *s = wl_self(L, WL_STREAM_INFO);
+  s->host->calls.drain(s->exchange);
+  return 0;
 }
 
 static int info_dynamic_metadata(lua_State *L) {
@@ -55,16 +75,16 @@ const luaL_Reg wl_stream_info_methods[] = {
     {"requestedServerName", info_server_name},
     {"responseCodeDetails", info_details},
     {"attemptCount", info_attempts},
-    {"downstreamSslConnection", info_no_tls},
+    {"responseFlags", info_flags},
+    {"downstreamSslConnection", info_tls},
+    {"dynamicTypedMetadata", info_typed_metadata},
+    {"filterState", info_filter_state},
+    {"drainConnectionUponCompletion", info_drain},
     {"dynamicMetadata", info_dynamic_metadata},
     {NULL, NULL},
 };
 
-static int connection_ssl(lua_State *L) {
-  wl_self(L, WL_CONNECTION);
-  lua_pushnil(L);
-  return 1;
-}
+static int connection_ssl(lua_State *L) { return push_tls(L, wl_self(L, WL_CONNECTION)); }
 
 const luaL_Reg wl_connection_methods[] = {{"ssl", connection_ssl}, {NULL, NULL}};
 
@@ -100,7 +120,7 @@ static int dynamic_set(lua_State *L) {
   size_t filter_count, key_count;
   const char *filter = luaL_checklstring(L, 2, &filter_count);
   const char *key = luaL_checklstring(L, 3, &key_count);
-  luaL_checkany(L, 4);
+  lua_settop(L, 4);
   wl_text tape = wl_write_tape(L, 4);
   int taken = s->host->calls.set_dynamic_metadata(
       s->exchange, wl_bytes(filter, filter_count), wl_bytes(key, key_count), tape);

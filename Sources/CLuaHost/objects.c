@@ -21,6 +21,15 @@ static const class_of_objects classes[WL_OBJECTS] = {
     [WL_CONNECTION] = {"connection", wl_connection_methods, NULL},
     [WL_OTHER_REQUEST_HEADERS] = {"headers", wl_header_methods, wl_headers_pairs},
     [WL_OTHER_RESPONSE_HEADERS] = {"headers", wl_header_methods, wl_headers_pairs},
+    [WL_FILTER_CONTEXT] = {"filterContext", wl_filter_context_methods, wl_filter_context_pairs},
+    [WL_ROUTE] = {"route", wl_route_methods, NULL},
+    [WL_VIRTUAL_HOST] = {"virtualHost", wl_virtual_host_methods, NULL},
+    [WL_FILTER_STATE] = {"filterState", wl_filter_state_methods, NULL},
+    [WL_CONNECTION_INFO] = {"connectionStreamInfo", wl_connection_info_methods, NULL},
+    [WL_CONNECTION_METADATA] = {"dynamicMetadata", wl_connection_metadata_methods, wl_connection_metadata_pairs},
+    [WL_TLS] = {"ssl", wl_tls_methods, NULL},
+    [WL_PEER_NAME] = {"parsedSubject", wl_peer_name_methods, NULL},
+    [WL_STATS_SCOPE] = {"stats", wl_stats_methods, NULL},
 };
 
 // Registry keys of the metatables.
@@ -33,6 +42,7 @@ void wl_install_objects(lua_State *L) {
     lua_newtable(L);
     luaL_setfuncs(L, c->methods, 0);
     luaL_setfuncs(L, wl_log_methods, 0);
+    if (kind == WL_FILTER_CONTEXT) lua_pushcclosure(L, wl_filter_context_index, 1);
     lua_setfield(L, -2, "__index");
     if (c->pairs) {
       lua_pushcfunction(L, c->pairs);
@@ -54,7 +64,9 @@ static void *new_object(lua_State *L, int kind, int values) {
   return object;
 }
 
-void wl_new_handle(lua_State *L, wl_slot *slot) { slot->objects[WL_HANDLE] = new_object(L, WL_HANDLE, WL_OBJECTS); }
+void wl_new_handle(lua_State *L, wl_slot *slot, int function) {
+  slot->sets[function - 1][WL_HANDLE] = new_object(L, WL_HANDLE, WL_OBJECTS);
+}
 
 wl_slot *wl_self(lua_State *L, int kind) {
   wl_slot *s = wl_host_of(L)->running;

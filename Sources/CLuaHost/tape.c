@@ -134,7 +134,7 @@ static void put_text(lua_State *L, wl_host *h, int index) {
 
 static void put_value(lua_State *L, wl_host *h, int index, int depth);
 
-// The number of elements if the keys of the table at `index` are 1, 2, ... n; 0 otherwise.
+// The largest index if the table at `index` is a list, which may have a few holes; 0 otherwise.
 static lua_Integer list_length(lua_State *L, int index) {
   lua_Integer count = 0;
   lua_Integer largest = 0;
@@ -148,7 +148,7 @@ static lua_Integer list_length(lua_State *L, int index) {
     if (lua_tointeger(L, -1) > largest) largest = lua_tointeger(L, -1);
     count++;
   }
-  return count == largest && count <= UINT32_MAX ? count : 0;
+  return largest <= 2 * count + 64 && largest <= UINT32_MAX ? largest : 0;
 }
 
 static void put_table(lua_State *L, wl_host *h, int index, int depth) {

@@ -88,10 +88,12 @@ public struct Exchange {
   ///   - status: 200...599.
   ///   - body: copied; at most 16 MiB, beyond that it is left out.
   ///   - details: a snake_case reason for logs and metrics.
+  ///   - isSeenBySelf: calls this filter's own `onResponse` for the response, too, when the answer is given in `onRequest`.
   public func respond(
     _ status: Int, body: Bytes = Bytes(), contentType: Bytes = Bytes("text/plain; charset=utf-8"),
-    details: StaticString = "direct_response"
+    details: StaticString = "direct_response", isSeenBySelf: Bool = false
   ) {
+    state.pointee.isAnswerSeenByItsFilter = isSeenBySelf
     state.pointee.response.reset()
     state.pointee.response.status = status
     state.pointee.localStatus = status
@@ -173,8 +175,16 @@ public struct Exchange {
   // MARK: Where it goes
 
   /// Sends the request to this address of the route's service instead of the one that the load balancer would choose.
-  /// An address that is no endpoint of the service is ignored.
-  public func overrideUpstream(_ address: Bytes) { state.pointee.upstreamOverride = OwnedBytes(address) }
+  /// - Parameter isStrict: an address that is no endpoint of the service fails the exchange (503); otherwise it is
+  ///   ignored.
+  public func overrideUpstream(_ address: Bytes, isStrict: Bool = false) {
+    state.pointee.upstreamOverride = OwnedBytes(address)
+    state.pointee.isUpstreamOverrideStrict = isStrict
+  }
+
+  /// Closes the client's connection when this exchange has ended; the response says so. Too late once its head has been
+  /// sent.
+  public func drainConnection() { worker.drainConnection(reference) }
 
   /// Finds the route anew when the request side of the chain has ended, for a filter that has changed what routes match
   /// on. The chain itself stays the one that runs.

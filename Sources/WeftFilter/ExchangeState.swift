@@ -46,10 +46,13 @@ public struct ExchangeState: ~Copyable {
   package var heldChunk = GrowableBytes()
   package var retryPolicy: Unmanaged<RetryPolicy>?
   package var upstreamOverride: OwnedBytes?
+  package var isUpstreamOverrideStrict = false
   package var mirrors: [ServiceReference] = []
   package var clearRoute = false
   /// Non-zero: a filter or the proxy itself answers with this status, `response` being the head and `localBody` the body.
   package var localStatus = 0
+  /// The filter that answered in `onRequest` is to see its own response.
+  package var isAnswerSeenByItsFilter = false
   package var localBody = GrowableBytes()
   package var metadata: DynamicMetadata?
 
@@ -102,6 +105,9 @@ extension SocketAddress {
 }
 
 extension ExchangeState {
+  /// The last filter that is to see the response of the one that has just answered in the request phase.
+  package var lastToSeeAnswer: Int { isAnswerSeenByItsFilter ? filterIndex : filterIndex &- 1 }
+
   /// Puts everything back as a fresh exchange has it, but for slot, generation and the request's head, which the next
   /// parse fills.
   package mutating func reset() {

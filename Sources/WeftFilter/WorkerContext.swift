@@ -61,6 +61,9 @@ open class WorkerContext {
   /// The exchange of `reference`, unless it has ended.
   open func exchange(_ reference: ExchangeReference) -> Exchange? { nil }
 
+  /// Closes the client's connection when the exchange has ended.
+  open func drainConnection(_ exchange: ExchangeReference) {}
+
   /// Sends a request of the proxy's own to a service and hands the whole response to `completion`, on this worker.
   /// - Returns: false when too many calls are under way or the service does not exist; `completion` is then not called.
   open func call(_ request: ServiceCall, completion: @escaping (borrowing ServiceCallResult) -> Void) -> Bool { false }
@@ -108,13 +111,18 @@ public struct ServiceCallResult: ~Copyable {
   public let body: Bytes
   /// Why no response came; empty when one did.
   public let failure: String
+  /// No response came in time.
+  public let isTimeout: Bool
   let head: UnsafeMutablePointer<MessageHead>?
 
-  package init(status: Int, head: UnsafeMutablePointer<MessageHead>?, body: Bytes, failure: String) {
+  package init(
+    status: Int, head: UnsafeMutablePointer<MessageHead>?, body: Bytes, failure: String, isTimeout: Bool = false
+  ) {
     self.status = status
     self.head = head
     self.body = body
     self.failure = failure
+    self.isTimeout = isTimeout
   }
 
   /// Calls `visit` for each field of the response.

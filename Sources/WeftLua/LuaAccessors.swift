@@ -24,19 +24,27 @@ enum LuaAccessors {
       body_set: { LuaAccessors.setBody($0, $1, $2) },
       chunk_get: { LuaAccessors.chunk($0, $1) },
       chunk_set: { LuaAccessors.setChunk($0, $1, $2) },
-      respond: { LuaAccessors.respond($0, $1, $2) },
+      respond: { LuaAccessors.respond($0, $1, $2, $3) },
       info: { LuaAccessors.info($0, $1, $2) },
       attempts: { LuaAccessors.exchange($0).map { Int64($0.attempts) } ?? 0 },
       dynamic_metadata: { LuaAccessors.dynamicMetadata($0, $1, $2) },
       dynamic_metadata_all: { LuaAccessors.dynamicMetadata($0, $1) },
       set_dynamic_metadata: { LuaAccessors.setDynamicMetadata($0, $1, $2, $3) },
       route_metadata: { LuaAccessors.routeMetadata($0, $1) },
-      override_host: { LuaAccessors.exchange($0)?.overrideUpstream($1.bytes) },
+      override_host: { LuaAccessors.overrideHost($0, $1, $2) },
       clear_route: { LuaAccessors.exchange($0)?.clearRoute() },
+      drain: { LuaAccessors.exchange($0)?.drainConnection() },
+      is_tls: { LuaAccessors.exchange($0)?.isTLS == true ? 1 : 0 },
+      tls: { LuaAccessors.tls($0, $1, $2) },
+      key_import: { LuaAccessors.owner($0)?.state.keys.key($1.bytes) == nil ? 0 : 1 },
+      key_check: { LuaAccessors.checkSignature($0, $1, $2, $3, $4) },
       call_begin: { LuaAccessors.owner($0)?.beginCall(to: $1.bytes) == true ? 1 : 0 },
       call_field: { LuaAccessors.owner($0)?.addCallField($1, $2.bytes) },
-      call_send: { LuaAccessors.sendCall($0, $1, $2, $3, $4, $5) },
+      call_send: { LuaAccessors.sendCall($0, $1, $2, $3) },
       call_answer: { LuaAccessors.callAnswer($0, $1) },
+      stat_open: { LuaAccessors.openStat($0, $1, $2) },
+      stat_change: { LuaAccessors.changeStat($0, $1, $2, $3, $4) },
+      stat_value: { LuaAccessors.statValue($0, $1, $2) },
       log_enabled: { LuaAccessors.owner($0)?.isLogged($1) == true ? 1 : 0 },
       log: { LuaAccessors.owner($0)?.log($1, $2.bytes) },
       library: LuaLibrary.table())
@@ -271,11 +279,22 @@ enum LuaAccessors {
 
   // MARK: Answering
 
-  private static func respond(_ x: UnsafeMutableRawPointer?, _ status: Int32, _ body: wl_text) -> Int32 {
+  private static func respond(
+    _ x: UnsafeMutableRawPointer?, _ status: Int32, _ body: wl_text, _ isTyped: Int32
+  ) -> Int32 {
     guard let x = exchange(x), body.count <= 16 << 20 else { return 0 }
-    x.respond(Int(status), body: body.bytes, details: "lua_response")
-    // The script names the content's type, or nobody does.
-    x.response.headers.remove(.contentType)
+    x.respond(
+      Int(status), body: body.bytes, contentType: Bytes("text/plain"), details: "lua_response", isSeenBySelf: true)
+    if isTyped != 0 { x.response.headers.remove(.contentType) }
+    return 1
+  }
+
+  // MARK: Routing
+
+  /// - Returns: 0 when `host` is no IP address.
+  private static func overrideHost(_ x: UnsafeMutableRawPointer?, _ host: wl_text, _ isStrict: Int32) -> Int32 {
+    guard SocketAddress(ip: host.bytes, defaultPort: 0) != nil else { return 0 }
+    exchange(x)?.overrideUpstream(host.bytes, isStrict: isStrict != 0)
     return 1
   }
 }

@@ -4,6 +4,7 @@ import WeftBundle
 import WeftFilter
 import WeftHTTP
 import WeftIO
+import WeftTelemetry
 
 /// Runs a script's functions for one use of a program in the configuration, on one worker.
 ///
@@ -12,10 +13,13 @@ import WeftIO
 final class LuaFilter: HTTPFilter {
   let type: LuaFilterType
   let state: LuaState
+  /// Where the filter's worker counts.
+  let shard: MetricsShard
   private let host: OpaquePointer
   private let series: LuaCounters
   private let own: UnsafeMutablePointer<Own>
   private let bodyLimit: Int
+  private let clearsRoute: Bool
 
   /// What changes. Behind a pointer, where access needs no exclusivity check.
   private struct Own {
@@ -29,8 +33,10 @@ final class LuaFilter: HTTPFilter {
     self.type = type
     self.state = state
     host = state.host
+    shard = worker.metrics
     series = LuaCounters(type.metrics, worker.metrics, filter: type.filterName, bundle: type.program.name)
     bodyLimit = type.program.limits.body
+    clearsRoute = type.clearsRoute
     own = .allocate(capacity: 1)
     own.initialize(to: Own())
   }
@@ -59,6 +65,7 @@ final class LuaFilter: HTTPFilter {
 
   override func onRequest(_ x: Exchange) -> FilterVerdict {
     var slot: UnsafeMutablePointer<wl_slot>?
+    if clearsRoute { x.clearRoute() }
     let outcome = start(Int32(WL_ON_REQUEST), x, &slot)
     return outcome == WL_DONE ? .next : verdict(x, outcome, slot)
   }

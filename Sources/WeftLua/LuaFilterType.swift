@@ -13,6 +13,7 @@ import WeftFilter
 ///   onError: deny                 # or skip
 ///   limits: {cpu: 10ms}           # instead of what the bundle asks for
 ///   services: [users]             # services that it may call, besides those that the bundle itself lists
+///   clearRouteCache: false        # true: find the route anew after on_request, as Envoy's filter does
 /// ```
 public struct LuaFilterType: FilterType {
   public static let name = "lua"
@@ -28,6 +29,8 @@ public struct LuaFilterType: FilterType {
   let program: LuaProgram
   let settings: ValueTape?
   let onError: ErrorPolicy
+  /// Whether the route is found anew after `on_request`, without the script's asking for it.
+  let clearsRoute: Bool
   /// What the script may call, by the names that it uses.
   let services: [String: ServiceReference]
   let filterName: String
@@ -41,6 +44,7 @@ public struct LuaFilterType: FilterType {
     let source = try LuaSource(reader, context)
     let limits = reader.optional("limits") { try BundleLimits($0, defaults: source.limits) }
     onError = reader.enumeration("onError", default: .deny)
+    clearsRoute = reader.bool("clearRouteCache", default: false)
     let given = reader.rawNode("settings")
     let empty = ConfigNode.empty(at: reader.location(of: "settings"), path: reader.node.path.appending("settings"))
     let values = try source.settings(given ?? empty)

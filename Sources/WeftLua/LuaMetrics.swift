@@ -8,6 +8,7 @@ struct LuaMetrics: Sendable {
   let errors: CounterFamily
   let suspended: GaugeFamily
   let backgroundRuns: CounterFamily
+  let stats: LuaStatFamilies
 
   /// One call in so many is timed: reading the thread's clock costs as much as a small script.
   static let sampling: UInt32 = 64
@@ -24,6 +25,7 @@ struct LuaMetrics: Sendable {
     backgroundRuns = try registry.counter(
       "weft_lua_background_runs_total", help: "Runs of on_load and weft.every: done, error, limit.",
       labels: ["bundle", "result"])
+    stats = try LuaStatFamilies(registry)
     let memory = try MetricDescriptor(
       .gauge, name: "weft_lua_memory_bytes", help: "Memory of a bundle's Lua states.", unit: .bytes, labels: ["bundle"])
     let id = ObjectIdentifier(registry)

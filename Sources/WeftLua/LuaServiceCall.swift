@@ -14,16 +14,16 @@ final class LuaCallAnswer {
   init(keepsDuplicates: Bool) { self.keepsDuplicates = keepsDuplicates }
 
   func take(_ result: borrowing ServiceCallResult) {
-    if result.status == 0 { return fail() }
+    if result.status == 0 { return fail(isTimeout: result.isTimeout) }
     status = result.status
     result.forEachHeader { headers.append(($0.string.lowercased(), $1.string)) }
     body = result.body.array
   }
 
-  /// What a script is told when no answer came.
-  func fail() {
-    status = 503
-    body = Array("upstream failure".utf8)
+  /// What a script is told when no answer came, as Envoy tells it.
+  func fail(isTimeout: Bool = false) {
+    status = isTimeout ? 504 : 503
+    body = Array((isTimeout ? "upstream request timeout" : "upstream failure").utf8)
   }
 
   /// The headers and the body, as the host's `httpcall.c` reads them.
@@ -66,20 +66,21 @@ extension LuaFilter {
   }
 
   /// - Returns: whether the answer is still to come; otherwise it is in `x`'s waiting calls.
-  func sendCall(_ x: Exchange, _ body: Bytes, _ milliseconds: UInt32, isAsynchronous: Bool, keepsDuplicates: Bool)
-    -> Bool
-  {
+  func sendCall(_ x: Exchange, _ body: Bytes, _ options: wl_call_options) -> Bool {
     guard var call = state.call else { return false }
     state.call = nil
     call.body = body.array
-    call.timeout = milliseconds
+    call.timeout = options.milliseconds
     call.responseLimit = type.program.limits.body
+    if options.forwarded_for != 0, let address = x.localAddress.ip {
+      call.headers.append(("x-forwarded-for", "\(address)"))
+    }
     let worker = x.worker
-    if isAsynchronous {
+    if options.asynchronous != 0 {
       _ = worker.call(call) { _ in }
       return false
     }
-    let answer = LuaCallAnswer(keepsDuplicates: keepsDuplicates)
+    let answer = LuaCallAnswer(keepsDuplicates: options.duplicates != 0)
     WaitingCalls.make(x).pointee.answer = answer
     let reference = x.reference
     call.owner = reference
@@ -94,13 +95,10 @@ extension LuaFilter {
 
 extension LuaAccessors {
   static func sendCall(
-    _ x: UnsafeMutableRawPointer?, _ filter: UnsafeMutableRawPointer?, _ body: wl_text, _ milliseconds: UInt32,
-    _ isAsynchronous: Int32, _ keepsDuplicates: Int32
+    _ x: UnsafeMutableRawPointer?, _ filter: UnsafeMutableRawPointer?, _ body: wl_text, _ options: wl_call_options
   ) -> Int32 {
     guard let x = exchange(x), let filter = owner(filter) else { return 0 }
-    let isWaiting = filter.sendCall(
-      x, body.bytes, milliseconds, isAsynchronous: isAsynchronous != 0, keepsDuplicates: keepsDuplicates != 0)
-    return isWaiting ? 1 : 0
+    return filter.sendCall(x, body.bytes, options) ? 1 : 0
   }
 
   static func callAnswer(_ x: UnsafeMutableRawPointer?, _ filter: UnsafeMutableRawPointer?) -> wl_text {

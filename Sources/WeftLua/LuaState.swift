@@ -49,6 +49,10 @@ final class LuaState {
   /// Its work that belongs to no exchange; nil for a state without a worker.
   private(set) var background: LuaBackground?
 
+  /// Metrics that scripts have made.
+  var stats = LuaStats()
+  /// Keys that scripts have imported.
+  var keys = LuaKeys()
   /// The call of a service that a script is making.
   var call: ServiceCall?
 

@@ -28,7 +28,7 @@ import WeftFilter
     #expect(call.method == "POST" && call.target == "/check?a=b" && call.authority == "users.example")
     #expect(call.body == Array("question".utf8) && call.timeout == 5000)
     let sent = call.headers.map { "\($0.name): \($0.value)" }.sorted()
-    #expect(sent == ["set-cookie: a=1", "set-cookie: b=2", "x-tag: t"])
+    #expect(sent == ["set-cookie: a=1", "set-cookie: b=2", "x-forwarded-for: 10.0.0.254", "x-tag: t"])
     bench.bench.worker.answerCall(201, ["X-Foo: bar", "x-many: 1", "x-many: 2"], body: "answer")
     #expect(bench.errors == [])
     #expect(exchange.upstreamRequest?["x-status"] == "201")
@@ -64,6 +64,7 @@ import WeftFilter
     let exchange = try bench.request()
     #expect(bench.bench.worker.calls.first?.service.name == "shop/stock:8080")
     #expect(bench.bench.worker.calls.first?.timeout == 250)
+    #expect(bench.bench.worker.calls.first?.headers.isEmpty == true)
     bench.bench.worker.answerCall(200, ["x-many: 1", "x-many: 2", "x-one: 3"])
     #expect(exchange.upstreamRequest?["x-value"] == "1+23nil")
     #expect(bench.errors == [])
@@ -135,10 +136,13 @@ import WeftFilter
   @Test(arguments: [
     ("'other', F, nil, 1", "http call cluster invalid. Must be configured"),
     ("'users', {[':path'] = '/'}, nil, 1", "http call headers must include ':path', ':method', and ':authority'"),
-    ("'users', F, nil, -1", "http call timeout must be >= 0"), ("'users', F, nil", "number expected, got nil"),
+    ("'users', F, nil, -1", "http call timeout must be >= 0"), ("'users', F, nil", "number expected, got no value"),
     ("'users', F, nil, 1, 'yes'", "http call asynchronous flag must be 'true', 'false', or empty"),
-    ("'users', F, nil, {asynchronous = 1}", "http call option 'asynchronous' must be a boolean"),
-    ("'users', F, {}, 1", "the value for 'body' is a table"), ("'users', 'x', nil, 1", "table expected, got string"),
+    ("'users', F, nil, {nonesuch = 1}", "\"nonesuch\" is not valid key for httpCall() options"),
+    ("'users', F, nil, {1}", "httpCall() takes options by name, not by number"),
+    ("'users', F, nil, {timeout_ms = {}}", "http call option 'timeout_ms' must be a number, not table"),
+    ("'users', F, nil, {timeout_ms = -1}", "http call timeout must be >= 0"),
+    ("'users', F, {}, 1", "string expected, got table"), ("'users', 'x', nil, 1", "table expected, got string"),
     ("'users', {[':path'] = '/\\n'}, nil, 1", "the value for ':path' is not allowed"),
     ("'users', {['a b'] = '/'}, nil, 1", "'a b' is no name of a header"),
     ("'users', {x = true}, nil, 1", "the value for 'x' is a boolean"),

@@ -82,12 +82,56 @@ enum {
   WL_INFO_UPSTREAM_ADDRESS,
   WL_INFO_SERVER_NAME,
   WL_INFO_DETAILS,
+  WL_INFO_FLAGS,
 };
+
+// What scripts may ask of a connection's TLS; the answers are, by kind: a flag, a text, a list of texts, a number.
+enum {
+  WL_TLS_PEER_PRESENTED = 0,
+  WL_TLS_PEER_VALIDATED,
+  WL_TLS_URI_SANS_LOCAL,
+  WL_TLS_SHA256_PEER,
+  WL_TLS_SERIAL_PEER,
+  WL_TLS_ISSUER_PEER,
+  WL_TLS_SUBJECT_PEER,
+  WL_TLS_COMMON_NAME_PEER,
+  WL_TLS_ORGANIZATIONS_PEER,
+  WL_TLS_URI_SANS_PEER,
+  WL_TLS_SUBJECT_LOCAL,
+  WL_TLS_PEM_PEER,
+  WL_TLS_PEM_CHAIN_PEER,
+  WL_TLS_DNS_SANS_PEER,
+  WL_TLS_DNS_SANS_LOCAL,
+  WL_TLS_OIDS_PEER,
+  WL_TLS_OIDS_LOCAL,
+  WL_TLS_VALID_FROM_PEER,
+  WL_TLS_EXPIRATION_PEER,
+  WL_TLS_SESSION_ID,
+  WL_TLS_CIPHER_SUITE_ID,
+  WL_TLS_CIPHER_SUITE,
+  WL_TLS_VERSION,
+};
+
+// Metrics of scripts.
+enum { WL_STAT_COUNTER = 0, WL_STAT_GAUGE, WL_STAT_HISTOGRAM, WL_STATS };
+
+// What a check of a signature came to.
+enum { WL_SIGNATURE_RIGHT = 0, WL_SIGNATURE_WRONG, WL_SIGNATURE_UNKNOWN_DIGEST, WL_SIGNATURE_NO_KEY };
 
 // Log levels, as Envoy's Lua filter names them.
 enum { WL_TRACE = 0, WL_DEBUG, WL_INFO, WL_WARN, WL_ERROR, WL_CRITICAL };
 
 #define WL_TEXT_BYTES 128
+
+typedef struct {
+  uint32_t milliseconds;
+  // Nobody waits for the answer.
+  int asynchronous;
+  // Give every value of a field that comes several times, and not the last alone.
+  int duplicates;
+  // Send X-Forwarded-For.
+  int forwarded_for;
+} wl_call_options;
 
 // What Swift gives: access to the exchange `x`. None of them raises, blocks or calls back into the host. Returned bytes
 // are valid until the next accessor is called.
@@ -117,8 +161,8 @@ typedef struct {
   wl_text (*chunk_get)(void *x, void *chunk);
   int (*chunk_set)(void *x, void *chunk, wl_text bytes);
 
-  // 0 when the body is too long.
-  int (*respond)(void *x, int status, wl_text body);
+  // 0 when the body is too long. is_typed: a Content-Type is to follow.
+  int (*respond)(void *x, int status, wl_text body, int is_typed);
 
   wl_text (*info)(void *x, int which, uint8_t *buffer);
   int64_t (*attempts)(void *x);
@@ -127,16 +171,29 @@ typedef struct {
   wl_text (*dynamic_metadata_all)(void *x, void *owner);
   int (*set_dynamic_metadata)(void *x, wl_text filter, wl_text key, wl_text tape);
   wl_text (*route_metadata)(void *x, void *owner);
-  void (*override_host)(void *x, wl_text host);
+  // 0: no IP address.
+  int (*override_host)(void *x, wl_text host, int strict);
   void (*clear_route)(void *x);
+  void (*drain)(void *x);
+  int (*is_tls)(void *x);
+  // The answer as a tape; none: the connection has nothing to say to that.
+  wl_text (*tls)(void *x, void *owner, int which);
+  // Whether `der` is a public key. Checks a signature: WL_SIGNATURE_...
+  int (*key_import)(void *owner, wl_text der);
+  int (*key_check)(void *owner, wl_text digest, wl_text der, wl_text signature, wl_text data);
 
   // A call to a service is made in steps: begun (0: the filter may not call that service), its fields (pseudo fields
   // among them), sent. `call_send` says whether an answer is to be waited for; if not, there is one at once, as
   // `call_answer` gives it: a list of the headers and the body.
   int (*call_begin)(void *owner, wl_text service);
   void (*call_field)(void *owner, const wl_name *name, wl_text value);
-  int (*call_send)(void *x, void *owner, wl_text body, uint32_t milliseconds, int asynchronous, int duplicates);
+  int (*call_send)(void *x, void *owner, wl_text body, wl_call_options options);
   wl_text (*call_answer)(void *x, void *owner);
+
+  // A metric's number; -1: it cannot be. A change of a histogram is an observation. `sets`: to, and not by, the amount.
+  int (*stat_open)(void *owner, int kind, wl_text name);
+  void (*stat_change)(void *owner, int kind, int index, int64_t amount, int sets);
+  int64_t (*stat_value)(void *owner, int kind, int index);
 
   int (*log_enabled)(void *owner, int level);
   void (*log)(void *owner, int level, wl_text message);
@@ -165,13 +222,22 @@ enum {
   WL_CONNECTION,
   WL_OTHER_REQUEST_HEADERS,
   WL_OTHER_RESPONSE_HEADERS,
+  WL_FILTER_CONTEXT,
+  WL_ROUTE,
+  WL_VIRTUAL_HOST,
+  WL_FILTER_STATE,
+  WL_CONNECTION_INFO,
+  WL_CONNECTION_METADATA,
+  WL_TLS,
+  WL_PEER_NAME,
+  WL_STATS_SCOPE,
   WL_OBJECTS,
 };
 
 // A coroutine that calls run in, one after the other.
 //
-// A script's objects are userdata without content. One is valid if it is, by its address, an object of the slot that
-// runs at the moment: that takes one comparison, and whatever else a script has kept fails it.
+// A script's objects are userdata without content. One is valid if it is, by its address, an object of the slot and
+// function that run at the moment: that takes one comparison, and whatever else a script has kept fails it.
 struct wl_slot {
   // First, as in wl_host: a thread's extra space points to either.
   wl_host *host;
@@ -182,11 +248,14 @@ struct wl_slot {
   void *owner;
   // The piece of the body at hand; NULL: none.
   void *chunk;
-  void *objects[WL_OBJECTS];
+  // Of the function that runs: its row of `sets`.
+  void **objects;
+  void *sets[WL_FUNCTIONS][WL_OBJECTS];
   wl_slot *next;
   uint32_t milliseconds;
-  // Registry references: the thread, the handle, the filter's settings.
+  // Registry references: the thread, the handles by function, the one of the function that runs, the filter's settings.
   int thread_ref;
+  int handle_refs[WL_FUNCTIONS];
   int handle_ref;
   int settings_ref;
   uint8_t function;
@@ -197,6 +266,8 @@ struct wl_slot {
   // 0: not asked for yet; else WL_WAIT_BODY or WL_WAIT_CHUNK, the way in which it is read.
   uint8_t body;
   uint8_t body_ended;
+  // respond() was given a Content-Type.
+  uint8_t is_typed;
   // Calls to services that this run has made, and those of `weft.http` whose answers it has not read.
   uint16_t call_count;
   uint16_t open_calls;

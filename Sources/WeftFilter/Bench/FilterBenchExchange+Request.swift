@@ -21,7 +21,7 @@ extension FilterBenchExchange {
     while true {
       switch verdict {
       case .next: return requestIsThrough()
-      case .respond: return respondLocally(from: state.pointee.filterIndex - 1)
+      case .respond: return respondLocally(from: state.pointee.lastToSeeAnswer)
       case .suspend:
         if state.pointee.requestBufferLimit == 0 {
           isSuspended = true
@@ -61,6 +61,8 @@ extension FilterBenchExchange {
 
   private func requestIsThrough() {
     if state.pointee.request.headers.hasOverflowed { return fail(431, throughChain: false) }
+    // A filter may have given a body to a request that had none.
+    if !state.pointee.bufferedRequestBody.isEmpty { isBuffered = true }
     if isBuffered {
       if !filterBufferedRequest(from: bufferedBy + 1, below: ExchangeState.chainLimit) { return }
       state.pointee.request.headers.remove(.transferEncoding)

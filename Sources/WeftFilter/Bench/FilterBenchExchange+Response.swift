@@ -102,10 +102,16 @@ extension FilterBenchExchange {
     progress = .answered
   }
 
+  private var mayHaveBody: Bool {
+    let status = state.pointee.response.status
+    return !state.pointee.request.isHead && status != 204 && status != 304
+  }
+
   private func sendResponse() {
     if state.pointee.response.headers.hasOverflowed { return fail(500, throughChain: false) }
     let framing = state.pointee.response.framing
-    if isBuffered && framing != .none {
+    let isMade = framing == .none && !state.pointee.bufferedResponseBody.isEmpty && mayHaveBody
+    if isBuffered && framing != .none || isMade {
       if !filterBufferedResponse(from: bufferedBy - 1, downTo: 0) { return }
       state.pointee.response.headers.remove(.transferEncoding)
       setLength(&state.pointee.response, state.pointee.bufferedResponseBody.count)
@@ -117,7 +123,7 @@ extension FilterBenchExchange {
     }
     var message = FilterBenchMessage(response: state.pointee.response)
     headIsOut = true
-    if isBuffered && framing != .none {
+    if isBuffered && framing != .none || isMade {
       message.pieces = [state.pointee.bufferedResponseBody.bytes.array].filter { !$0.isEmpty }
       response = message
       progress = .answered

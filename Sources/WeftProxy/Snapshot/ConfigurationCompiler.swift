@@ -316,18 +316,17 @@ struct ConfigurationCompiler {
           weight: UInt32(clamping: backend.weight), service: service(backend.reference, of: route), filters: filters))
     }
     if rule.backendRefs.isEmpty { backends.append(RuleSpec.Backend(weight: 1, service: -1, filters: own)) }
+    var metadata: RouteMetadata?
+    do {
+      metadata = try RouteMetadata(route.metadata, at: route.origin)
+    } catch {
+      // Once, and not for each rule.
+      if index == 0 { diagnostics.append(error) }
+    }
     return RuleSpec(
       name: name, backends: backends, requestTimeout: rule.timeouts.request?.timer ?? 0,
       backendTimeout: rule.timeouts.backendRequest?.timer ?? 0,
-      session: rule.sessionPersistence.map { SessionSpec($0, rule: name) }, metadata: RouteMetadata(route.metadata))
-  }
-}
-
-extension RouteMetadata {
-  /// A route's annotations, under the namespace `annotations`; nil when it has none.
-  convenience init?(_ metadata: ResourceMetadata) {
-    if metadata.annotations.isEmpty { return nil }
-    self.init(["annotations": metadata.annotations.mapValues { .string($0) }])
+      session: rule.sessionPersistence.map { SessionSpec($0, rule: name) }, metadata: metadata)
   }
 }
 

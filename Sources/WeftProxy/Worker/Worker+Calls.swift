@@ -156,7 +156,9 @@ extension Worker {
     let task = x.pointee.call
     dropCall(x)
     task?.completion?(
-      ServiceCallResult(status: 0, head: nil, body: Bytes(), failure: String(describing: failure.details)))
+      ServiceCallResult(
+        status: 0, head: nil, body: Bytes(), failure: String(describing: failure.details),
+        isTimeout: failure.status == 504))
   }
 
   private func dropCall(_ x: ExchangeRef) {

@@ -18,6 +18,9 @@ extension Worker {
     if let wanted = s.pointee.upstreamOverride, let address = SocketAddress(wanted.bytes.string) {
       endpoint = service.pointee.endpoint(at: address)
     }
+    if endpoint == nil && s.pointee.upstreamOverride != nil && s.pointee.isUpstreamOverrideStrict {
+      return fail(x, .noHealthyUpstream)
+    }
     if x.pointee.session.id != 0, let e = service.pointee.endpoint(id: x.pointee.session.id),
       x.pointee.triedEndpoints & (1 &<< UInt64(e.pointee.number & 63)) == 0
     {

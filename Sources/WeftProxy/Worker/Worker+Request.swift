@@ -111,7 +111,7 @@ extension Worker {
     while true {
       switch verdict {
       case .next: return requestChainDone(x)
-      case .respond: return respondLocally(x, from: s.pointee.filterIndex &- 1)
+      case .respond: return respondLocally(x, from: s.pointee.lastToSeeAnswer)
       case .suspend:
         if s.pointee.requestBufferLimit == 0 {
           x.pointee.suspended = true
@@ -191,10 +191,16 @@ extension Worker {
       let isFound = route(x, snapshot, x.pointee.listenerIndex)
       if !isFound { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
     }
+    // A filter may have given a body to a request that had none.
+    if x.pointee.requestMode == .none && !s.pointee.bufferedRequestBody.isEmpty { x.pointee.requestMode = .buffered }
     if x.pointee.requestMode == .buffered {
       if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: ExchangeState.chainLimit) { return }
       s.pointee.request.headers.remove(.transferEncoding)
-      setContentLength(&s.pointee.request, s.pointee.bufferedRequestBody.count)
+      if s.pointee.requestTrailers.count > 0 {
+        if !encodeWithTrailers(x) { return fail(x, .requestBodyTooLarge) }
+      } else {
+        setContentLength(&s.pointee.request, s.pointee.bufferedRequestBody.count)
+      }
     } else if !x.pointee.requestDone {
       settleRequestBody(x)
     }

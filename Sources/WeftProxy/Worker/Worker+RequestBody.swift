@@ -208,6 +208,26 @@ extension Worker {
 
   // MARK: Buffered
 
+  /// Writes the buffered body anew as the one chunk of a chunked body, so that its trailers can follow.
+  /// - Returns: false when there is no room for it.
+  func encodeWithTrailers(_ x: ExchangeRef) -> Bool {
+    let s = x.pointee.state
+    let body = OwnedBytes(s.pointee.bufferedRequestBody.bytes)
+    s.pointee.bufferedRequestBody.reset()
+    var w = ByteWriter(scratch, Self.scratchSize)
+    if body.bytes.count > 0 { HTTP1Writer.chunk(size: body.bytes.count, into: &w) }
+    let limit = BodyScratch.limit + Self.scratchSize
+    var fits = s.pointee.bufferedRequestBody.append(w.bytes, limit: limit)
+    fits = s.pointee.bufferedRequestBody.append(body.bytes, limit: limit) && fits
+    w = ByteWriter(scratch, Self.scratchSize)
+    if body.bytes.count > 0 { w.append("\r\n") }
+    HTTP1Writer.lastChunk(trailers: s.pointee.requestTrailers, into: &w)
+    fits = s.pointee.bufferedRequestBody.append(w.bytes, limit: limit) && fits
+    s.pointee.request.headers.remove(.contentLength)
+    s.pointee.request.headers.add(Names.transferEncoding, Bytes("chunked"))
+    return fits && !w.overflow
+  }
+
   /// Runs the whole buffered body through the body filters `first..<end`.
   /// - Returns: false when the exchange has taken another way.
   func filterBufferedRequest(_ x: ExchangeRef, from first: Int, below end: Int) -> Bool {

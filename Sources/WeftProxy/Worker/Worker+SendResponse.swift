@@ -8,13 +8,20 @@ extension Worker {
   func sendResponse(_ x: ExchangeRef) {
     let s = x.pointee.state
     if s.pointee.response.headers.hasOverflowed { return fail(x, .responseHeadersTooLarge) }
+    let mayHaveBody =
+      s.pointee.response.status != 204 && s.pointee.response.status != 304 && !s.pointee.request.isHead
+    // A filter may have given a body to a response that had none.
+    if s.pointee.response.framing == .none && mayHaveBody && !s.pointee.bufferedResponseBody.isEmpty {
+      x.pointee.responseMode = .buffered
+    }
     if x.pointee.responseMode == .buffered {
       if !filterBufferedResponse(x, from: x.pointee.responseBufferedBy &- 1, downTo: 0) { return }
       s.pointee.response.headers.remove(.transferEncoding)
-      let mayHaveBody = s.pointee.response.status != 204 && s.pointee.response.status != 304
-      if mayHaveBody && !s.pointee.request.isHead {
-        setContentLength(&s.pointee.response, s.pointee.bufferedResponseBody.count)
+      // A stream sends them by itself.
+      if mayHaveBody && s.pointee.responseTrailers.count > 0 && s.pointee.request.version == .http11 {
+        return sendWithTrailers(x)
       }
+      if mayHaveBody { setContentLength(&s.pointee.response, s.pointee.bufferedResponseBody.count) }
     }
     guard let c = x.pointee.client else { return deliverCall(x) }
     if x.pointee.responseMode != .buffered { settleResponseBody(x, c) }
@@ -49,6 +56,31 @@ extension Worker {
       x.pointee.bytesSent = x.pointee.responseTracker.dataBytes
       return responseComplete(x)
     }
+  }
+
+  /// Sends a buffered body, in chunks, so that its trailers can follow.
+  private func sendWithTrailers(_ x: ExchangeRef) {
+    let s = x.pointee.state
+    guard let c = x.pointee.client else { return deliverCall(x) }
+    if let rule = x.pointee.rule, rule.pointee.session != nil { markSession(x, rule) }
+    x.pointee.stage = .responding
+    x.pointee.responseHeadSent = true
+    s.pointee.response.headers.remove(.contentLength)
+    s.pointee.response.headers.add(Names.transferEncoding, Bytes("chunked"))
+    var w = ByteWriter(scratch, Self.scratchSize)
+    HTTP1Writer.responseHead(s.pointee.response, into: &w)
+    endHead(x, c, &w)
+    if w.overflow { return clientGone(c) }
+    if !sendToClient(c, BytePointer(scratch), w.count) { return }
+    x.pointee.bytesSent = UInt64(s.pointee.bufferedResponseBody.count)
+    let generation = x.pointee.generation
+    sendChunks(s.pointee.bufferedResponseBody.bytes) { p, n in
+      if x.pointee.generation == generation { _ = sendToClient(c, p, n) }
+    }
+    if x.pointee.generation != generation { return }
+    w = ByteWriter(scratch, Self.scratchSize)
+    HTTP1Writer.lastChunk(trailers: s.pointee.responseTrailers, into: &w)
+    if sendToClient(c, BytePointer(scratch), w.count) { responseComplete(x) }
   }
 
   /// Decides how the body goes to the client.

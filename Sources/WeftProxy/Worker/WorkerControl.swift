@@ -127,6 +127,10 @@ final class ProxyWorkerContext: WorkerContext {
     with(()) { $0.wheel.pointee.cancel(&timer.box.pointee.node) }
   }
 
+  override func drainConnection(_ exchange: ExchangeReference) {
+    with(()) { $0.exchange(exchange)?.pointee.client?.pointee.closeAfter = true }
+  }
+
   override func exchange(_ reference: ExchangeReference) -> Exchange? {
     with(nil) { $0.exchange(reference).map { $0.pointee.handle } }
   }

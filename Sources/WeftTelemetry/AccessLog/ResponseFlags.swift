@@ -95,7 +95,7 @@ public struct ResponseFlags: OptionSet, Sendable, Hashable {
   }
 
   /// Appends the names, joined by commas, or `-`.
-  func append(to out: inout ByteWriter, long: Bool) {
+  package func append(to out: inout ByteWriter, long: Bool) {
     if rawValue == 0 {
       out.append(byte: 0x2d)
       return

@@ -1,0 +1,3 @@
+--> POST /body
+--| hello
+function envoy_on_request(handle) handle:headers():add("x-length", handle:body(nil):length()) end

@@ -1,0 +1,3 @@
+--> POST /body
+--| hello
+function envoy_on_request(handle) handle:body():setBytes(42) end

@@ -1,0 +1,6 @@
+--> POST /body
+--| hello
+--| world
+function envoy_on_request(handle)
+  for chunk in handle:bodyChunks() do handle:body() end
+end

@@ -1,0 +1,6 @@
+--> POST /body
+--| hello
+function envoy_on_request(handle)
+  for chunk in handle:bodyChunks() do end
+  for chunk in handle:bodyChunks() do end
+end

@@ -1,0 +1,2 @@
+--> GET /
+function envoy_on_request(handle) handle:streamInfo():dynamicMetadata():set("a", "b", {[true] = 1}) end

@@ -1,0 +1,5 @@
+--> GET /
+function envoy_on_request(handle)
+  handle:headers():add("x-before", "yes")
+  error("deliberate")
+end

@@ -1,0 +1,5 @@
+--> GET /
+function envoy_on_request(handle)
+  local ok, message = pcall(handle.headers, handle:headers())
+  handle:logInfo(tostring(ok))
+end

@@ -1,0 +1,5 @@
+--> GET /
+function envoy_on_request(handle)
+  handle:headers():setHttp1ReasonPhrase("Odd")
+  handle:logInfo("fine")
+end

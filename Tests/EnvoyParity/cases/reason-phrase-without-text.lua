@@ -1,0 +1,2 @@
+--> GET /
+function envoy_on_response(handle) handle:headers():setHttp1ReasonPhrase() end

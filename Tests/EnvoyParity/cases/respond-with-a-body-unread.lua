@@ -1,0 +1,3 @@
+--> POST /body
+--| hello
+function envoy_on_request(handle) handle:respond({[":status"] = "403"}, "no") end

@@ -1,0 +1,17 @@
+--> GET /
+function envoy_on_request(handle)
+  local stats = handle:stats()
+  local counter = stats:counter("parity_counter")
+  counter:inc()
+  counter:add(4)
+  handle:logInfo(tostring(counter:value()))
+  local gauge = stats:gauge("parity_gauge")
+  gauge:set(10)
+  gauge:inc()
+  gauge:add(5)
+  gauge:sub(2)
+  gauge:dec()
+  handle:logInfo(tostring(gauge:value()))
+  stats:histogram("parity_histogram", "ms"):recordValue(5)
+  stats:histogram("parity_plain"):recordValue(5)
+end

@@ -1,0 +1,2 @@
+--> GET /
+function envoy_on_request(handle) handle:timestamp(EnvoyTimestampResolution.MICROSECOND) end
