@@ -46,6 +46,8 @@ static wl_slot *new_slot(wl_host *h) {
   s->host = h;
   s->thread_ref = LUA_NOREF;
   for (int i = 0; i < WL_FUNCTIONS; i++) s->handle_refs[i] = LUA_NOREF;
+  s->objects = s->sets[0];
+  s->handle_ref = LUA_NOREF;
   h->slots++;
   lua_pushcfunction(h->main, make_slot);
   lua_pushlightuserdata(h->main, s);

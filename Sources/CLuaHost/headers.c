@@ -8,6 +8,8 @@
 typedef struct {
   wl_slot *slot;
   int table;
+  // The object by which the table was reached.
+  int kind;
 } fields;
 
 static inline int own_table(const wl_slot *s) {
@@ -18,7 +20,7 @@ static inline int own_table(const wl_slot *s) {
 static fields self(lua_State *L) {
   wl_slot *s = wl_host_of(L)->running;
   void *object = lua_touserdata(L, 1);
-  fields f = {s, 0};
+  fields f = {s, 0, WL_HEADERS};
   if (WL_LIKELY(object && s)) {
     if (WL_LIKELY(object == s->objects[WL_HEADERS])) {
       f.table = own_table(s);
@@ -26,14 +28,17 @@ static fields self(lua_State *L) {
     }
     if (object == s->objects[WL_TRAILERS]) {
       f.table = own_table(s) == WL_REQUEST_HEADERS ? WL_REQUEST_TRAILERS : WL_RESPONSE_TRAILERS;
+      f.kind = WL_TRAILERS;
       return f;
     }
     if (object == s->objects[WL_OTHER_REQUEST_HEADERS]) {
       f.table = WL_REQUEST_HEADERS;
+      f.kind = WL_OTHER_REQUEST_HEADERS;
       return f;
     }
     if (object == s->objects[WL_OTHER_RESPONSE_HEADERS]) {
       f.table = WL_RESPONSE_HEADERS;
+      f.kind = WL_OTHER_RESPONSE_HEADERS;
       return f;
     }
   }
@@ -43,12 +48,8 @@ static fields self(lua_State *L) {
 
 static fields self_for_change(lua_State *L) {
   fields f = self(L);
-  wl_slot *s = f.slot;
-  void *object = lua_touserdata(L, 1);
-  if (object != s->objects[WL_HEADERS] && object != s->objects[WL_TRAILERS]) {
-    luaL_error(L, "these headers are read-only here");
-  }
-  if (s->function == WL_ON_LOG || (s->head_sent && object == s->objects[WL_HEADERS])) {
+  if (WL_UNLIKELY(f.kind > WL_TRAILERS)) luaL_error(L, "these headers are read-only here");
+  if (f.slot->function == WL_ON_LOG || (f.slot->head_sent && f.kind == WL_HEADERS)) {
     luaL_error(L, "header map can no longer be modified");
   }
   return f;

@@ -15,6 +15,7 @@ static void *allocate(void *user, void *old, size_t old_size, size_t size) {
   }
   if (WL_UNLIKELY(size > was && size - was > (h->limit > used ? h->limit - used : 0))) return NULL;
   void *block = realloc(old, size);
+  h->blocks += !old;
   if (!block) {
     // Lua relies on it that making a block smaller never fails.
     if (size > was) return NULL;
@@ -23,6 +24,8 @@ static void *allocate(void *user, void *old, size_t old_size, size_t size) {
   __atomic_store_n(&h->used, used + size - was, __ATOMIC_RELAXED);
   return block;
 }
+
+uint64_t wl_blocks(const wl_host *h) { return h->blocks; }
 
 size_t wl_memory(const wl_host *h) { return __atomic_load_n(&h->used, __ATOMIC_RELAXED); }
 

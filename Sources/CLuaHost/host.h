@@ -42,6 +42,8 @@ struct wl_host {
 
   size_t used;
   size_t limit;
+  // Blocks of memory that the state has taken so far.
+  uint64_t blocks;
 
   wl_slot *free;
   size_t slots;

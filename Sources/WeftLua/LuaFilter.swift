@@ -11,7 +11,7 @@ import WeftTelemetry
 /// A call that ends at once leaves nothing behind. One that waits leaves its coroutine with the exchange, in a
 /// `WaitingCalls`, until what it waits for has come or the exchange ends.
 final class LuaFilter: HTTPFilter {
-  let type: LuaFilterType
+  let type: LuaFilterUse
   let state: LuaState
   /// Where the filter's worker counts.
   let shard: MetricsShard
@@ -29,7 +29,7 @@ final class LuaFilter: HTTPFilter {
     var sample: UInt32 = 0
   }
 
-  init(_ type: LuaFilterType, _ state: LuaState, _ worker: WorkerContext) {
+  init(_ type: LuaFilterUse, _ state: LuaState, _ worker: WorkerContext) {
     self.type = type
     self.state = state
     host = state.host

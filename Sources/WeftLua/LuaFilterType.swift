@@ -26,16 +26,8 @@ public struct LuaFilterType: FilterType {
     case skip
   }
 
-  let program: LuaProgram
-  let settings: ValueTape?
-  let onError: ErrorPolicy
-  /// Whether the route is found anew after `on_request`, without the script's asking for it.
-  let clearsRoute: Bool
-  /// What the script may call, by the names that it uses.
-  let services: [String: ServiceReference]
-  let filterName: String
-  let logger: Logger
-  let metrics: LuaMetrics
+  let use: LuaFilterUse
+  var program: LuaProgram { use.program }
   public let fingerprint: String
   public let watchedPaths: [String]
 
@@ -43,31 +35,33 @@ public struct LuaFilterType: FilterType {
     reader.exactlyOne(of: "bundle", "script", "file")
     let source = try LuaSource(reader, context)
     let limits = reader.optional("limits") { try BundleLimits($0, defaults: source.limits) }
-    onError = reader.enumeration("onError", default: .deny)
-    clearsRoute = reader.bool("clearRouteCache", default: false)
+    let onError: ErrorPolicy = reader.enumeration("onError", default: .deny)
+    let clearsRoute = reader.bool("clearRouteCache", default: false)
     let given = reader.rawNode("settings")
     let empty = ConfigNode.empty(at: reader.location(of: "settings"), path: reader.node.path.appending("settings"))
     let values = try source.settings(given ?? empty)
-    services = try source.services(reader, context)
+    let services = try source.services(reader, context)
 
-    metrics = try LuaMetrics(context.metrics)
+    let metrics = try LuaMetrics(context.metrics)
     let shared = SharedSpace.of(source.name, in: context.metrics)
     shared.resize(source.sharedSizes)
-    program = LuaProgram(
+    let made = LuaProgram(
       name: source.name, entry: source.entry, sources: source.files, digest: source.digest,
       limits: limits ?? source.limits,
       surroundings: LuaSurroundings(
         shared: shared, sharedSizes: source.sharedSizes, registry: context.metrics, metrics: metrics,
         logger: context.logger))
+    let known = LuaPrograms.find(made)
+    let program = known ?? made
     var tape: ValueTape?
     if let values {
       var written = ValueTape()
       written.append(values)
       tape = written
     }
-    settings = tape
-    filterName = context.name
-    logger = context.logger
+    use = LuaFilterUse(
+      program: program, settings: tape, onError: onError, clearsRoute: clearsRoute, services: services,
+      filterName: context.name, logger: context.logger, metrics: metrics)
     fingerprint = program.key
     watchedPaths = [source.place]
 
@@ -75,18 +69,21 @@ public struct LuaFilterType: FilterType {
     if source.files.contains(where: { $0.path == source.entry && $0.text.isEmpty }) {
       throw reader.node.error("\(source.place): \(source.entry) is empty")
     }
+    // What another filter uses has been tried.
+    if known != nil { return }
     let trial: LuaState
     do {
       trial = try LuaState(program)
     } catch {
       throw source.diagnostic(error)
     }
+    LuaPrograms.add(program)
     if !trial.hasOnRequest && !trial.hasOnResponse && !trial.hasOnLog {
       reader.warn(nil, "\(source.name) defines none of on_request, on_response and on_log, so that it does nothing")
     }
   }
 
   public func makeFilter(_ worker: WorkerContext) throws -> HTTPFilter {
-    LuaFilter(self, try LuaStates.state(for: program, on: worker), worker)
+    LuaFilter(use, try LuaStates.state(for: use.program, on: worker), worker)
   }
 }

@@ -97,7 +97,7 @@ package final class LuaDriver {
 extension LuaFilterType {
   /// As `makeFilter(_:)`, for a state that has instruments built in if it is not there yet.
   package func makeFilter(_ worker: WorkerContext, _ instruments: LuaInstruments) throws -> HTTPFilter {
-    LuaFilter(self, try LuaStates.state(for: program, on: worker, instruments), worker)
+    LuaFilter(use, try LuaStates.state(for: use.program, on: worker, instruments), worker)
   }
 }
 

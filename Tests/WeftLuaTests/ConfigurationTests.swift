@@ -130,9 +130,9 @@ import WeftFilter
     let folder = try BundleFolders()
     try folder.write("tag.lua", "function on_request(h) h:headers():add('x', h:settings().name) error('after') end")
     let bench = try ScriptBench()
-    let filter = try bench.add(
-      config: "file: ./tag.lua\nsettings: {name: n}\nonError: skip", file: folder.path + "/f.yaml")
-    #expect(filter.type.watchedPaths == [folder.path + "/./tag.lua"])
+    let config = "file: ./tag.lua\nsettings: {name: n}\nonError: skip"
+    try bench.add(config: config, file: folder.path + "/f.yaml")
+    #expect(try bench.decode(config, file: folder.path + "/f.yaml").watchedPaths == [folder.path + "/./tag.lua"])
     #expect(try bench.request().upstreamRequest?["x"] == "n")
     #expect(bench.errors.first?.hasPrefix("tag.lua:1: after") == true)
   }

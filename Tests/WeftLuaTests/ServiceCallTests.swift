@@ -171,7 +171,7 @@ import WeftFilter
     try folder.add("caller", manifest: "services: [users]")
     let bench = try ScriptBench()
     bench.bundleFolders = [folder.path]
-    #expect(try bench.decode("bundle: caller").services.keys.sorted() == ["users"])
+    #expect(try bench.decode("bundle: caller").use.services.keys.sorted() == ["users"])
     #expect(throws: (any Error).self) { try bench.decode("bundle: caller\nservices: [users]") }
   }
 }

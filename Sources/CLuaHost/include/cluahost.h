@@ -319,6 +319,9 @@ void wl_limit_cpu(wl_host *host, uint64_t nanoseconds);
 // Bytes in use. For any thread.
 size_t wl_memory(const wl_host *host);
 
+// Blocks of memory that the state has taken so far, given back or not; for tests.
+uint64_t wl_blocks(const wl_host *host);
+
 // Makes a read-only table of a tape. Returns its reference, or LUA_NOREF when there is no memory.
 int wl_make_settings(wl_host *host, wl_text tape);
 void wl_release(wl_host *host, int reference);

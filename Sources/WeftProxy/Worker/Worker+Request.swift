@@ -196,7 +196,9 @@ extension Worker {
     if x.pointee.requestMode == .buffered {
       if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: ExchangeState.chainLimit) { return }
       s.pointee.request.headers.remove(.transferEncoding)
-      if s.pointee.requestTrailers.count > 0 {
+      // A stream sends them by itself, and a mirror's service may speak another version.
+      let isStream = x.pointee.service?.pointee.isHTTP2 ?? false
+      if s.pointee.requestTrailers.count > 0 && !isStream && s.pointee.mirrors.isEmpty {
         if !encodeWithTrailers(x) { return fail(x, .requestBodyTooLarge) }
       } else {
         setContentLength(&s.pointee.request, s.pointee.bufferedRequestBody.count)
