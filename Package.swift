@@ -37,14 +37,15 @@ let package = Package(
     .target(name: "WeftTLS", dependencies: ["WeftIO", "WeftCrypto", "COpenSSL"]),
     .target(name: "WeftRegex", dependencies: ["WeftIO", "CPCRE2"]),
     .target(name: "WeftConfig", dependencies: ["CYAML", "CPCRE2"]),
-    .target(name: "WeftBundle", dependencies: ["WeftIO", "WeftRegex", "WeftConfig"]),
+    .target(name: "WeftBundle", dependencies: ["WeftIO", "WeftRegex", "WeftCrypto", "WeftConfig"]),
     .target(
       name: "WeftTelemetry",
       dependencies: ["WeftIO", "CLinux", .product(name: "Logging", package: "swift-log")]),
     .target(
       name: "WeftFilter",
       dependencies: [
-        "WeftIO", "WeftHTTP", "WeftTLS", "WeftConfig", "WeftTelemetry", .product(name: "Logging", package: "swift-log"),
+        "WeftIO", "WeftHTTP", "WeftTLS", "WeftConfig", "WeftBundle", "WeftTelemetry",
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftTLS", "WeftRegex", "CZlib", "CLinux"]),
     .target(
@@ -53,7 +54,7 @@ let package = Package(
     .target(
       name: "WeftProxy",
       dependencies: [
-        "WeftIO", "WeftHTTP", "WeftTLS", "WeftRegex", "WeftConfig", "WeftTelemetry", "WeftFilter", "CLinux",
+        "WeftIO", "WeftHTTP", "WeftTLS", "WeftRegex", "WeftConfig", "WeftBundle", "WeftTelemetry", "WeftFilter", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ]),
 
@@ -69,7 +70,7 @@ let package = Package(
     .target(
       name: "WeftCommand",
       dependencies: [
-        "WeftProxy", "WeftFilters", "WeftLua", "WeftFilterTest",
+        "WeftProxy", "WeftFilters", "WeftLua", "WeftFilterTest", "WeftBundle", "WeftCrypto", "WeftIO",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
@@ -82,7 +83,7 @@ let package = Package(
     .testTarget(name: "WeftTLSTests", dependencies: ["WeftTLS", "TestCertificates"]),
     .testTarget(name: "WeftRegexTests", dependencies: ["WeftRegex"]),
     .testTarget(name: "WeftConfigTests", dependencies: ["WeftConfig"]),
-    .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle"]),
+    .testTarget(name: "WeftBundleTests", dependencies: ["WeftBundle", "WeftCrypto"]),
     .testTarget(name: "WeftTelemetryTests", dependencies: ["WeftTelemetry"]),
     .testTarget(name: "WeftFilterTests", dependencies: ["WeftFilter"]),
     .testTarget(name: "WeftFiltersTests", dependencies: ["WeftFilters", "TestCertificates"]),

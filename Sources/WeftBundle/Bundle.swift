@@ -1,87 +1,79 @@
 import WeftConfig
+import WeftCrypto
 
-/// A bundle, read whole: its manifest and its Lua files.
+/// A bundle, read whole: its manifest and its files.
 public struct Bundle: Sendable {
-  /// One Lua file.
-  public struct Source: Sendable, Hashable {
-    /// Relative to the bundle's folder, with `/` between its parts.
-    public let path: String
-    public let text: [UInt8]
-
-    public init(path: String, text: [UInt8]) {
-      self.path = path
-      self.text = text
-    }
-  }
-
-  /// What a bundle may be. The bounds keep a mistaken path, such as a home folder, from being read whole.
-  public enum Limits {
-    /// Bytes of one file.
-    public static let fileBytes = 1 << 20
-    /// Bytes of all files.
-    public static let totalBytes = 8 << 20
-    /// Files.
-    public static let files = 256
-    /// Entries of all folders, those that are no part of the bundle included.
-    public static let entries = 4096
-    /// Nesting of folders.
-    public static let depth = 8
-  }
-
-  /// The folder, as it was named.
-  public let folder: String
+  /// The folder or archive, as it was named.
+  public let place: String
+  public let isArchive: Bool
   public let manifest: BundleManifest
+  /// All files, by path.
+  public let files: [Source]
   /// The Lua files but those under `tests`, by path.
   public let sources: [Source]
-  /// SHA-256 of everything that decides how the bundle behaves, in lower-case hexadecimal: the same content gives the
-  /// same digest on any machine.
-  public let digest: String
+  /// That of the canonical archive: the same content gives the same digest on any machine, in a folder or an archive.
+  public let digest: SHA256Digest
+
+  /// Reads the bundle at `path`: a folder, or an archive (`*.weft`).
+  /// - Throws: `ConfigError` when it cannot be read, is no bundle, or goes beyond the limits; with file, line and path as
+  ///   far as there are any.
+  public init(at path: String) throws(ConfigError) {
+    try self.init(at: path, mayBeFile: true)
+  }
 
   /// Reads the bundle in `folder`.
-  /// - Throws: `ConfigError` when the folder cannot be read, holds more than the limits allow or reaches outside, or
-  ///   when its manifest is wrong; with file, line and path as far as there are any.
+  /// - Throws: as `init(at:)`.
   public init(folder: String) throws(ConfigError) {
-    let manifestPath = folder + "/" + BundleManifest.fileName
-    let files = try BundleFolder(folder).files()
-    guard let manifestText = files.first(where: { $0.path == BundleManifest.fileName })?.text else {
-      throw Bundle.error(manifestPath, "there is no such file; a bundle's folder holds one")
+    try self.init(at: folder, mayBeFile: false)
+  }
+
+  private init(at path: String, mayBeFile: Bool) throws(ConfigError) {
+    guard mayBeFile, BundleFile.isRegular(path) else {
+      let files = try BundleFolder(path).files()
+      try self.init(files, archive: BundleArchive.write(files), place: path, isArchive: false)
+      return
     }
-    let documents = ConfigDocuments(parsing: manifestText, file: manifestPath)
-    guard documents.diagnostics.isEmpty else { throw ConfigError(documents.diagnostics) }
-    guard let root = documents.roots.first, documents.roots.count == 1 else {
-      throw Bundle.error(manifestPath, "holds \(documents.roots.count) documents; a manifest is one")
+    guard path.hasSuffix(BundleLayout.archiveSuffix) else {
+      throw Bundle.error(path, "is a file and no bundle; a bundle is a folder, or an archive whose name ends in .weft")
     }
-    let manifest: BundleManifest
-    do {
-      manifest = try BundleManifest(root)
-    } catch let error as ConfigError {
-      throw error
+    try self.init(archive: try BundleFile.read(path, limit: BundleArchive.sizeLimit), place: path)
+  }
+
+  /// Reads an archive at hand.
+  /// - Parameter place: what messages call it.
+  /// - Throws: as `init(at:)`.
+  public init(archive: [UInt8], place: String) throws(ConfigError) {
+    let files: [Source]
+    do throws(BundleArchive.Fault) {
+      files = try BundleArchive.read(archive)
     } catch {
-      throw Bundle.error(manifestPath, "\(error)")
+      throw Bundle.error(place, "is no bundle archive: at byte \(error.offset), \(error.description)")
     }
-    let sources = files.filter { $0.path.hasSuffix(".lua") }
-    guard sources.contains(where: { $0.path == manifest.entry }) else {
-      throw ConfigError([(root["entry"] ?? root).error("there is no file \"\(manifest.entry)\" in the bundle")])
-    }
-    self.folder = folder
-    self.manifest = manifest
-    self.sources = sources
-    digest = Bundle.digest(files)
+    try self.init(files, archive: archive, place: place, isArchive: true)
   }
 
-  /// The digest of files in the order of their paths: of each its path, its length and its content.
-  static func digest(_ files: [Source]) -> String {
-    var hash = SHA256()
-    hash.update("weft bundle 1\n".utf8)
-    for file in files {
-      hash.update("\(file.path.utf8.count) \(file.path)\n\(file.text.count)\n".utf8)
-      hash.update(file.text)
+  private init(_ files: [Source], archive: [UInt8], place: String, isArchive: Bool) throws(ConfigError) {
+    self.place = place
+    self.isArchive = isArchive
+    self.files = files
+    sources = files.filter { BundleLayout.isSource($0.path) }
+    manifest = try BundleManifest(files: files, place: place)
+    do {
+      digest = try SHA256Digest(of: archive)
+    } catch {
+      throw Bundle.error(place, "\(error)")
     }
-    return hash.finish().hex
   }
 
-  /// The digest of a script that stands alone.
-  public static func digest(script: [UInt8]) -> String { digest([Source(path: "", text: script)]) }
+  /// The canonical archive.
+  public var archive: [UInt8] { BundleArchive.write(files) }
+
+  /// Where the bundle's signatures are: in the folder, or beside the archive.
+  public var signaturePath: String { Bundle.signaturePath(place, isArchive: isArchive) }
+
+  static func signaturePath(_ place: String, isArchive: Bool) -> String {
+    isArchive ? place + ".sig" : "\(place)/\(BundleLayout.signatureFile)"
+  }
 
   static func error(_ file: String, _ message: String) -> ConfigError {
     ConfigError([Diagnostic(at: SourceLocation(file: file), message)])

@@ -2,13 +2,16 @@ import WeftConfig
 
 /// What `bundle.yaml` says: what a bundle is called, how its settings look, and what it may use.
 public struct BundleManifest: Sendable {
-  /// The file that holds it, at the top of a bundle's folder.
+  /// The file that holds it, at the top of a bundle.
   public static let fileName = "bundle.yaml"
 
   public let name: String
   public let version: SemanticVersion
   public let description: String
-  /// The Lua file that is run when the bundle is loaded, relative to the folder.
+  public let author: String
+  /// Such as an SPDX license identifier.
+  public let license: String
+  /// The Lua file that is run when the bundle is loaded, relative to the bundle's top.
   public let entry: String
   /// What a route may set; nil: nothing.
   public let settings: SettingsSchema?
@@ -23,13 +26,34 @@ public struct BundleManifest: Sendable {
   /// Decodes the root of `bundle.yaml`.
   /// - Throws: `ConfigError` with the place of each mistake.
   public init(_ node: ConfigNode) throws {
-    self = try ObjectReader.decode(node) { try BundleManifest($0) }
+    self = try ObjectReader.decode(node) { BundleManifest($0) }
   }
 
-  private init(_ reader: ObjectReader) throws {
+  /// The manifest among a bundle's files, held against them.
+  /// - Parameter place: the bundle, as messages call it.
+  init(files: [Bundle.Source], place: String) throws(ConfigError) {
+    let path = "\(place)/\(Self.fileName)"
+    guard let text = files.first(where: { $0.path == Self.fileName })?.text else {
+      throw Bundle.error(path, "there is no such file; every bundle holds one")
+    }
+    let documents = ConfigDocuments(parsing: text, file: path)
+    guard documents.diagnostics.isEmpty else { throw ConfigError(documents.diagnostics) }
+    guard let root = documents.roots.first, documents.roots.count == 1 else {
+      throw Bundle.error(path, "holds \(documents.roots.count) documents; a manifest is one")
+    }
+    let manifest = try ObjectReader.decode(root) { BundleManifest($0) }
+    guard files.contains(where: { $0.path == manifest.entry }) else {
+      throw ConfigError([(root["entry"] ?? root).error("there is no file \"\(manifest.entry)\" in the bundle")])
+    }
+    self = manifest
+  }
+
+  private init(_ reader: ObjectReader) {
     name = reader.string("name", .dnsLabel)
     version = reader.required("version", placeholder: SemanticVersion(0, 0, 0), BundleManifest.version)
     description = reader.string("description", .length(0...1024), default: "")
+    author = reader.string("author", .length(0...256), default: "")
+    license = reader.string("license", .length(0...256), default: "")
     entry = reader.string("entry", BundleManifest.luaFile, default: "main.lua")
     settings = reader.optional("settings", BundleManifest.settings)
     limits = reader.optional("limits") { try BundleLimits($0) } ?? BundleLimits()
@@ -60,8 +84,5 @@ public struct BundleManifest: Sendable {
   /// The path of a Lua file inside a bundle.
   private static let luaFile = StringRule(
     "name a Lua file inside the bundle, such as \"main.lua\"",
-    { path in
-      let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-      return path.hasSuffix(".lua") && parts.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
-    })
+    { BundleLayout.problem($0) == nil && BundleLayout.isSource($0) })
 }

@@ -1,10 +1,10 @@
 import WeftConfig
 import WeftRegex
 
-/// What settings must look like: the part of JSON Schema that describes plain data. `type`, `description`, `default`,
-/// `enum`; of objects `properties`, `required`, `additionalProperties`; of arrays `items`, `minItems`, `maxItems`; of
-/// numbers `minimum`, `maximum`; of strings `minLength`, `maxLength`, `pattern`. Other keywords are refused, so that
-/// nobody relies on a check that is not made.
+/// What settings must look like: the part of JSON Schema that describes plain data. `type`, `title`, `description`,
+/// `default`, `examples`, `enum`; of objects `properties`, `required`, `additionalProperties`; of arrays `items`,
+/// `minItems`, `maxItems`, `uniqueItems`; of numbers `minimum`, `maximum`; of strings `minLength`, `maxLength`,
+/// `pattern`. Other keywords are refused, so that nobody relies on a check that is not made.
 public final class SettingsSchema: Sendable {
   public enum Kind: String, Sendable, CaseIterable {
     case object, string, integer, number, boolean, array
@@ -34,6 +34,10 @@ public final class SettingsSchema: Sendable {
   public let additional: Additional
   /// What each element of an array must be; nil: anything.
   public let items: SettingsSchema?
+  /// Whether an array may hold no value twice.
+  public let hasUniqueItems: Bool
+  /// Values that are held against the schema and shown to those who write settings.
+  public let examples: [SettingsValue]
   /// Elements of an array, or characters of a string.
   public let count: ClosedRange<Int>
   /// Of an integer or number.
@@ -52,6 +56,7 @@ public final class SettingsSchema: Sendable {
     guard depth < Self.depthLimit else { throw node.error("schemas nest at most \(Self.depthLimit) deep") }
     let reader = try ObjectReader(node)
     kind = reader.enumeration("type", Kind.self)
+    _ = reader.string("title", default: "")
     description = reader.string("description", default: "")
     allowedValues = reader.list("enum", count: 0...256) { try SettingsValue($0) }
 
@@ -61,6 +66,7 @@ public final class SettingsSchema: Sendable {
     var range = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
     var count = 0...Int.max
     var pattern: Pattern?
+    var hasUniqueItems = false
     switch kind {
     case .object:
       let required = reader.strings("required", count: 0...256)
@@ -74,6 +80,7 @@ public final class SettingsSchema: Sendable {
     case .array:
       items = reader.optional("items") { try SettingsSchema($0, depth: depth + 1) }
       count = Self.bounds(reader, "minItems", "maxItems")
+      hasUniqueItems = reader.bool("uniqueItems", default: false)
     case .string:
       count = Self.bounds(reader, "minLength", "maxLength")
       pattern = reader.optional("pattern", Self.pattern)
@@ -90,10 +97,14 @@ public final class SettingsSchema: Sendable {
     self.range = range
     self.count = count
     self.pattern = pattern
+    self.hasUniqueItems = hasUniqueItems
+    let shown = reader.list("examples", count: 0...64) { $0 }
+    examples = try shown.map { try SettingsValue($0) }
     let given = reader.rawNode("default")
     defaultValue = try given.map { try SettingsValue($0) }
     try reader.finish()
     if let given { _ = try SettingsValidation.check(given, against: self) }
+    for example in shown { _ = try SettingsValidation.check(example, against: self) }
   }
 
   private static func additional(_ node: ConfigNode, _ depth: Int) throws -> Additional {

@@ -96,6 +96,9 @@ enum SettingsValidation {
         } else if let taken = taken(item) {
           values.append(taken)
         }
+        if schema.hasUniqueItems, let last = values.last, values.dropLast().contains(where: { $0.isEqual(to: last) }) {
+          return report(item, "is in the list already; each element may be there once")
+        }
       }
       return .array(values)
     }
@@ -188,13 +191,10 @@ extension SettingsValue {
   /// For messages.
   fileprivate var shown: String {
     switch self {
-    case .null: "null"
-    case .bool(let value): "\(value)"
-    case .integer(let value): "\(value)"
-    case .number(let value): value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
     case .string(let text): "\"\(text.prefix(80))\""
     case .array: "a list"
     case .object: "an object"
+    case .null, .bool, .integer, .number: json
     }
   }
 }

@@ -26,6 +26,20 @@ public indirect enum SettingsValue: Sendable, Hashable {
     return fields.first { $0.name == name }?.value
   }
 
+  /// On one line of JSON.
+  public var json: String {
+    switch self {
+    case .null: "null"
+    case .bool(let value): "\(value)"
+    case .integer(let value): "\(value)"
+    case .number(let value): value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+    case .string(let text): JSONText.quote(text)
+    case .array(let items): "[" + items.map(\.json).joined(separator: ",") + "]"
+    case .object(let fields):
+      "{" + fields.map { "\(JSONText.quote($0.name)):\($0.value.json)" }.joined(separator: ",") + "}"
+    }
+  }
+
   /// Takes a configuration's value over as it stands, for scripts whose settings no schema describes.
   /// - Throws: `Diagnostic` for a number that no Lua number can hold.
   public init(_ node: ConfigNode) throws(Diagnostic) {

@@ -1,7 +1,5 @@
 import ArgumentParser
-import Glibc
 import Logging
-import WeftConfig
 import WeftProxy
 
 struct CheckCommand: ParsableCommand {
@@ -38,21 +36,12 @@ struct CheckCommand: ParsableCommand {
     options.bundleFolders = bundles
     let quiet = Logger(label: "weft") { _ in SwiftLogNoOpLogHandler() }
     let (diagnostics, summary) = Proxy.check(options, registry: WeftCommandLine.registry, log: quiet)
-    let isTerminal = isatty(1) == 1
-    for diagnostic in diagnostics {
-      if json {
-        print(diagnostic.json)
-      } else {
-        let color = diagnostic.severity == .error ? "\u{1b}[31m" : "\u{1b}[33m"
-        print(isTerminal ? "\(color)\(diagnostic)\u{1b}[0m" : "\(diagnostic)")
-      }
-    }
-    let errors = diagnostics.count { $0.severity == .error }
-    let warnings = diagnostics.count - errors
-    if errors > 0 {
-      if !json { print("\(errors) error\(errors == 1 ? "" : "s"), \(warnings) warning\(warnings == 1 ? "" : "s")") }
+    let findings = Findings(diagnostics)
+    findings.print(json: json)
+    if findings.errors > 0 {
+      if !json { print(findings.counts) }
       throw ExitCode(1)
     }
-    if !json { print("ok: \(summary)" + (warnings > 0 ? ", \(warnings) warning\(warnings == 1 ? "" : "s")" : "")) }
+    if !json { print("ok: \(summary)\(findings.andWarnings)") }
   }
 }

@@ -1,4 +1,3 @@
-import Glibc
 import Logging
 import WeftProxy
 
@@ -30,7 +29,6 @@ struct StartSummary {
     table.add(["routes", "\(summary.rules) rules", ""])
     table.add(["workers", "\(summary.workers)", ""])
     table.add(["admin", summary.admin.map { "http://\($0)" } ?? "off", ""])
-    let text = Array(table.text(isTerminal: isatty(fd) == 1).utf8)
-    _ = text.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+    Terminal.write(table.text(isTerminal: Terminal.hasColor(fd)), to: fd)
   }
 }

@@ -9,6 +9,15 @@ struct Table {
 
   /// - Parameter isTerminal: the heading is bold.
   func text(isTerminal: Bool) -> String {
+    let lines = lines()
+    let heading = isTerminal ? "\u{1b}[1m\(lines[0])\u{1b}[0m" : lines[0]
+    return ([heading] + lines.dropFirst()).joined(separator: "\n") + "\n"
+  }
+
+  /// The rows without the heading.
+  var body: String { lines().dropFirst().joined(separator: "\n") + "\n" }
+
+  private func lines() -> [String] {
     var widths = columns.map(\.count)
     for row in rows {
       for (i, cell) in row.enumerated() where i < widths.count { widths[i] = max(widths[i], cell.count) }
@@ -21,7 +30,6 @@ struct Table {
       while text.last == " " { text.removeLast() }
       return text
     }
-    let heading = line(columns)
-    return ([isTerminal ? "\u{1b}[1m\(heading)\u{1b}[0m" : heading] + rows.map(line)).joined(separator: "\n") + "\n"
+    return [line(columns)] + rows.map(line)
   }
 }

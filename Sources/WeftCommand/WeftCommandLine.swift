@@ -54,10 +54,11 @@ struct WeftRoot: ParsableCommand {
         weft run -f config/
         weft check -f config/
         weft routes -f config/ GET http://shop.example/cart
+        weft bundle new greeting
         weft filter test filters/tenant-tag
 
       Documentation: docs/README.md
       """,
     version: WeftCommandLine.version,
-    subcommands: [RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self])
+    subcommands: [RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self, BundleCommand.self])
 }

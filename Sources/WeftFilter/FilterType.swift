@@ -1,4 +1,5 @@
 import Logging
+import WeftBundle
 import WeftConfig
 import WeftIO
 import WeftTelemetry
@@ -35,11 +36,15 @@ public protocol FilterType: Sendable {
 
   /// Files and folders that the filter was read from, to be watched for changes.
   var watchedPaths: [String] { get }
+
+  /// The bundle that the filter runs, for the admin endpoint; nil when it runs none.
+  var bundle: BundleSummary? { get }
 }
 
 extension FilterType {
   public var fingerprint: String { "" }
   public var watchedPaths: [String] { [] }
+  public var bundle: BundleSummary? { nil }
 }
 
 /// What a filter type may ask while it decodes its configuration.
@@ -50,14 +55,14 @@ public struct FilterTypeContext: Sendable {
   /// Where filters register their metrics.
   public let metrics: MetricsRegistry
   public let logger: Logger
-  /// Folders in which bundles are looked up by name.
-  public let bundleFolders: [String]
+  /// Finds the bundles that a configuration names.
+  public let bundles: BundleCatalog
   /// Names that `service(_:port:)` may find; nil: any.
   private let findService: @Sendable (_ namespace: String, _ name: String, _ port: Int?) -> ServiceReference?
 
   public init(
     name: String, namespace: String = "default", metrics: MetricsRegistry, logger: Logger,
-    bundleFolders: [String] = [],
+    bundles: BundleCatalog = BundleCatalog(),
     findService: @escaping @Sendable (_ namespace: String, _ name: String, _ port: Int?) -> ServiceReference? = {
       ServiceReference("\($0)/\($1)" + ($2.map { ":\($0)" } ?? ""))
     }
@@ -66,7 +71,7 @@ public struct FilterTypeContext: Sendable {
     self.namespace = namespace
     self.metrics = metrics
     self.logger = logger
-    self.bundleFolders = bundleFolders
+    self.bundles = bundles
     self.findService = findService
   }
 

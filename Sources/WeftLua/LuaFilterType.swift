@@ -30,6 +30,7 @@ public struct LuaFilterType: FilterType {
   var program: LuaProgram { use.program }
   public let fingerprint: String
   public let watchedPaths: [String]
+  public let bundle: BundleSummary?
 
   public init(_ reader: ObjectReader, _ context: FilterTypeContext) throws {
     reader.exactlyOne(of: "bundle", "script", "file")
@@ -64,6 +65,7 @@ public struct LuaFilterType: FilterType {
       filterName: context.name, logger: context.logger, metrics: metrics)
     fingerprint = program.key
     watchedPaths = [source.place]
+    bundle = source.summary
 
     // As an editor leaves it between emptying a file and writing it.
     if source.files.contains(where: { $0.path == source.entry && $0.text.isEmpty }) {

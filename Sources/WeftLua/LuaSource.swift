@@ -1,6 +1,7 @@
 import Glibc
 import WeftBundle
 import WeftConfig
+import WeftCrypto
 import WeftFilter
 
 /// Where a filter's Lua code comes from, read.
@@ -12,6 +13,8 @@ struct LuaSource {
   let limits: BundleLimits
   /// The folder or file to watch, or the configuration that holds the script.
   let place: String
+  /// nil for a script without a bundle.
+  let summary: BundleSummary?
   private let bundle: Bundle?
   /// The line of the configuration on which an inline script begins, less one.
   private let firstLine: Int
@@ -22,37 +25,41 @@ struct LuaSource {
   init(_ reader: ObjectReader, _ context: FilterTypeContext) throws {
     let configFile = reader.node.location.file
     if let node = reader.rawNode("bundle") {
-      let bundle = try Bundle(folder: Self.folder(try node.string(.length(1...4096)), node, context))
+      let found = try context.bundles.bundle(node)
+      let bundle = found.bundle
       if let minimum = bundle.manifest.minimumWeft, minimum > WeftVersion.current {
         throw node.error("\(bundle.manifest.name) needs Weft \(minimum) or newer; this is \(WeftVersion.current)")
       }
       self.bundle = bundle
+      summary = found.summary
       name = bundle.manifest.name
       entry = bundle.manifest.entry
       files = bundle.sources
-      digest = bundle.digest
+      digest = bundle.digest.description
       limits = bundle.manifest.limits
-      place = bundle.folder
+      place = bundle.place
       firstLine = 0
     } else if let node = reader.rawNode("file") {
-      let path = Self.path(try node.string(.length(1...4096)), from: configFile)
+      let path = BundleCatalog.path(try node.string(.length(1...4096)), from: configFile)
       let text = try Self.read(path, node)
       let file = String(path.split(separator: "/").last ?? "main.lua")
       bundle = nil
+      summary = nil
       name = context.name
       entry = file
       files = [Bundle.Source(path: file, text: text)]
-      digest = Bundle.digest(script: text)
+      digest = try SHA256Digest(of: text).description
       limits = BundleLimits()
       place = path
       firstLine = 0
     } else {
       let text = Array(reader.string("script", .length(1...Bundle.Limits.fileBytes)).utf8)
       bundle = nil
+      summary = nil
       name = context.name
       entry = Self.inlineName
       files = [Bundle.Source(path: Self.inlineName, text: text)]
-      digest = Bundle.digest(script: text)
+      digest = try SHA256Digest(of: text).description
       limits = BundleLimits()
       place = configFile
       // The text of a block begins on the line after its key.
@@ -108,38 +115,13 @@ struct LuaSource {
   /// The failure of the script's loading, at its place.
   func diagnostic(_ failure: LuaFailure) -> Diagnostic {
     guard let (file, line, message) = failure.place else {
-      return Diagnostic(at: SourceLocation(file: bundle.map { "\($0.folder)/\(entry)" } ?? place), failure.description)
+      return Diagnostic(at: SourceLocation(file: bundle.map { "\($0.place)/\(entry)" } ?? place), failure.description)
     }
-    if let bundle { return Diagnostic(at: SourceLocation(file: "\(bundle.folder)/\(file)", line: line), message) }
+    if let bundle { return Diagnostic(at: SourceLocation(file: "\(bundle.place)/\(file)", line: line), message) }
     return Diagnostic(at: SourceLocation(file: place, line: firstLine + line), message)
   }
 
   // MARK: Files
-
-  /// `text` as a path, relative to the folder of `file`.
-  private static func path(_ text: String, from file: String) -> String {
-    if text.hasPrefix("/") { return text }
-    guard let slash = file.lastIndex(of: "/") else { return text }
-    return String(file[...slash]) + text
-  }
-
-  private static func folder(_ text: String, _ node: ConfigNode, _ context: FilterTypeContext) throws -> String {
-    if text.hasPrefix("./") || text.hasPrefix("../") || text.hasPrefix("/") {
-      return path(text, from: node.location.file)
-    }
-    guard !text.contains("/"), text != ".", text != ".." else {
-      throw node.error("write a path as \"./\(text)\"; without it, this is the name of a bundle, which has no \"/\"")
-    }
-    for folder in context.bundleFolders {
-      let candidate = "\(folder)/\(text)"
-      if access("\(candidate)/\(BundleManifest.fileName)", R_OK) == 0 { return candidate }
-    }
-    let places = context.bundleFolders.joined(separator: ", ")
-    throw node.error(
-      places.isEmpty
-        ? "no bundle named \"\(text)\": there are no bundle folders; name one with --bundles, or write a path"
-        : "no bundle named \"\(text)\" in \(places)")
-  }
 
   private static func read(_ path: String, _ node: ConfigNode) throws -> [UInt8] {
     let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

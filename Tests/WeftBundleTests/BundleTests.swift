@@ -2,6 +2,7 @@ import Glibc
 import Testing
 import WeftBundle
 import WeftConfig
+import WeftCrypto
 
 @Suite struct BundleTests {
   static let manifest = "name: tag\nversion: 1.2.3\n"
@@ -24,11 +25,15 @@ import WeftConfig
       description: Tags requests.
       entry: lib/start.lua
       limits: {memory: 4MiB, cpu: 5ms, body: 64KiB, logLines: 10}
+      author: Somebody
+      license: Apache-2.0
       services: [users, "shop/stock:8080"]
+      shared: {sessions: 2MiB, counters: 64KiB}
       minimumWeft: 0.1.0
       """,
       "lib/start.lua": "-- start", "util.lua": "-- util", "tests/main.lua": "-- test", "README.md": "text",
-      ".hidden.lua": "-- hidden", ".git/config.lua": "-- git",
+      ".hidden.lua": "-- hidden", ".git/config.lua": "-- git", "key.pem": "secret", "main.lua~": "old",
+      "bundle.sig": "",
     ])
     let bundle = try Bundle(folder: folder.path)
     #expect(bundle.manifest.name == "tag")
@@ -39,8 +44,13 @@ import WeftConfig
     #expect(bundle.manifest.limits.body == 64 << 10)
     #expect(bundle.manifest.limits.logLines == 10)
     #expect(bundle.manifest.services == ["users", "shop/stock:8080"])
+    #expect(bundle.manifest.author == "Somebody" && bundle.manifest.license == "Apache-2.0")
+    #expect(bundle.manifest.shared == ["sessions": 2 << 20, "counters": 64 << 10])
     #expect(bundle.manifest.minimumWeft == SemanticVersion(0, 1, 0))
     #expect(bundle.sources.map(\.path) == ["lib/start.lua", "util.lua"])
+    #expect(
+      bundle.files.map(\.path) == ["README.md", "bundle.yaml", "lib/start.lua", "tests/main.lua", "util.lua"])
+    #expect(!bundle.isArchive && bundle.signaturePath == folder.path + "/bundle.sig")
   }
 
   @Test func theDigestIsThatOfTheContent() throws {
@@ -49,26 +59,34 @@ import WeftConfig
     let first = try Bundle(folder: one.path)
     let same = try Bundle(folder: other.path)
     #expect(first.digest == same.digest)
-    #expect(first.digest.count == 64)
+    #expect(SHA256Digest(first.digest.description) == first.digest)
     for change in [
       ["main.lua": "-- two"], ["lib/b.lua": "-- a"], ["bundle.yaml": Self.manifest + "description: x\n"],
+      ["README.md": "text"], ["tests/t.lua": "-- t"],
     ] {
       let folder = try TemporaryFolder(files.merging(change) { $1 })
       #expect(try Bundle(folder: folder.path).digest != first.digest)
     }
-    // What does not decide how it behaves is no part of it.
-    let documented = try TemporaryFolder(files.merging(["README.md": "text", "tests/t.lua": "-- t"]) { $1 })
-    #expect(try Bundle(folder: documented.path).digest == first.digest)
+    // What is no part of it.
+    let littered = try TemporaryFolder(files.merging(["bundle.sig": "x", ".git/a.lua": "x", "run.sh": "x"]) { $1 })
+    #expect(try Bundle(folder: littered.path).digest == first.digest)
+    // An archive of it is the same bundle.
+    try one.write("packed.weft", bytes: first.archive)
+    let archive = one.path + "/packed.weft"
+    let packed = try Bundle(at: archive)
+    #expect(packed.digest == first.digest && packed.files == first.files && packed.isArchive)
   }
 
   @Test func mistakesInTheManifestHaveTheirPlace() throws {
     let folder = try TemporaryFolder([
-      "bundle.yaml": "name: Tag\nversion: one\nentry: ../main.lua\nlimits:\n  cpu: 1h\nentri: x\n", "main.lua": "",
+      "bundle.yaml":
+        "name: Tag\nversion: one\nentry: ../main.lua\nlimits:\n  cpu: 1h\nentri: x\nshared:\n  c: 1\n",
+      "main.lua": "",
     ])
     let lines = try #require(failure(folder)).split(separator: "\n")
     let starts = [
       "bundle.yaml:1: name: ", "bundle.yaml:2: version: ", "bundle.yaml:3: entry: ", "bundle.yaml:5: limits.cpu: ",
-      "bundle.yaml:6: entri: ",
+      "bundle.yaml:6: entri: ", "bundle.yaml:8: shared.c: ",
     ]
     #expect(lines.count == starts.count)
     for start in starts { #expect(lines.contains { $0.hasPrefix("B/" + start) }, "\(start) in \(lines)") }
@@ -77,7 +95,7 @@ import WeftConfig
   @Test func whatIsMissing() throws {
     #expect(
       failure(try TemporaryFolder(["main.lua": ""]))
-        == "B/bundle.yaml: there is no such file; a bundle's folder holds one")
+        == "B/bundle.yaml: there is no such file; every bundle holds one")
     #expect(
       failure(try TemporaryFolder(["bundle.yaml": Self.manifest]))
         == "B/bundle.yaml:1: there is no file \"main.lua\" in the bundle")
@@ -142,5 +160,21 @@ import WeftConfig
     let folder = try TemporaryFolder(["bundle.yaml": Self.manifest])
     #expect(mkfifo(folder.path + "/main.lua", 0o600) == 0)
     #expect(failure(folder) == "B/main.lua: is no regular file")
+  }
+
+  @Test func namesThatMeanSomethingElseElsewhereAreRefused() throws {
+    for (name, reason) in [
+      ("a b.lua", "odd name"), ("é.lua", "odd name"), ("a:b.lua", "odd name"), ("LIB.lua", "cannot lie beside"),
+    ] {
+      let folder = try TemporaryFolder(["bundle.yaml": Self.manifest, "main.lua": "", "lib.lua": "", name: ""])
+      #expect(failure(folder)?.contains(reason) == true, "\(name)")
+    }
+  }
+
+  @Test func whatIsNoBundle() throws {
+    let folder = try TemporaryFolder(["main.lua": "-- a script", "text.weft": "no archive"])
+    #expect(throws: ConfigError.self) { try Bundle(at: folder.path + "/main.lua") }
+    #expect(throws: ConfigError.self) { try Bundle(at: folder.path + "/text.weft") }
+    #expect(throws: ConfigError.self) { try Bundle(at: folder.path + "/none.weft") }
   }
 }

@@ -76,6 +76,14 @@ import WeftConfig
     #expect(value["a"] == .array([.integer(1), .object([.init("b", .null)])]))
   }
 
+  @Test func elementsMayHaveToDiffer() throws {
+    let schema = "type: object\nproperties: {a: {type: array, uniqueItems: true}}"
+    #expect(try settings("a: [1, 2, '1']", schema)["a"] != nil)
+    #expect(
+      failure("a: [1, 2, 1.0]", schema)
+        == "f.yaml:1: a[2]: is in the list already; each element may be there once")
+  }
+
   @Test func numbersCompareByValue() throws {
     #expect(try settings("n: 1", "type: object\nproperties: {n: {type: number, enum: [1.0]}}")["n"] == .integer(1))
   }
@@ -86,6 +94,7 @@ import WeftConfig
     ("type: string\nminimum: 1", "bundle.yaml:2: minimum: unknown field"),
     ("type: object\nrequired: [a]", "bundle.yaml:2: required: there is no property \"a\""),
     ("type: string\npattern: '('", "bundle.yaml:2: pattern: is no regular expression"),
+    ("type: integer\nmaximum: 4\nexamples: [1, 5]", "bundle.yaml:3: examples[1]: 5 is too much; at most 4"),
     ("type: integer\nminimum: 5\nmaximum: 4", "bundle.yaml:3: maximum: is below the minimum"),
     ("type: integer\nmaximum: 4\ndefault: 5", "bundle.yaml:3: default: 5 is too much; at most 4"),
     (

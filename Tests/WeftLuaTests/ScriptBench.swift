@@ -1,6 +1,7 @@
 import Logging
 import Synchronization
 import Testing
+import WeftBundle
 import WeftConfig
 import WeftFilter
 import WeftIO
@@ -38,7 +39,7 @@ final class ScriptBench {
 
   func decode(_ config: String, file: String = "filter.yaml", name: String = "script") throws -> LuaFilterType {
     let context = FilterTypeContext(
-      name: name, metrics: bench.metrics, logger: lines.logger, bundleFolders: bundleFolders)
+      name: name, metrics: bench.metrics, logger: lines.logger, bundles: BundleCatalog(folders: bundleFolders))
     return try ObjectReader.decode(ConfigNode(yaml: config, file: file)) { try LuaFilterType($0, context) }
   }
 

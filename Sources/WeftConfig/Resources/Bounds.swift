@@ -17,6 +17,7 @@ enum Bounds {
   static let grants = 1...256
   static let endpoints = 0...10_000
   static let accessLogs = 0...16
+  static let trustedKeys = 64
   static let weight = 0...1_000_000
   static let port = 1...65535
 }

@@ -64,6 +64,31 @@ public struct ProxyResource: Resource {
     public var servers: [String] = []
   }
 
+  /// A public key whose signatures of bundles are believed.
+  public struct TrustedKey: Sendable, Hashable {
+    public enum Source: Sendable, Hashable {
+      /// The key itself, as PEM.
+      case pem(String)
+      /// A PEM file.
+      case file(String)
+    }
+
+    /// What messages and the admin endpoint call it.
+    public let name: String
+    public let source: Source
+    public let origin: Origin
+
+    /// The key's file, if it is in one.
+    public var path: String? { if case .file(let path) = source { path } else { nil } }
+  }
+
+  /// Which bundles must be signed by a trusted key.
+  public enum SignatureRequirement: String, Sendable, Hashable, CaseIterable {
+    case never
+    /// Every one, folders too.
+    case always
+  }
+
   public let metadata: ResourceMetadata
   public let origin: Origin
   public var timeouts = Timeouts()
@@ -71,6 +96,8 @@ public struct ProxyResource: Resource {
   public var forwarding = Forwarding()
   public var dns = DNS()
   public var accessLog: [AccessLogSettings] = []
+  public var trustedKeys: [TrustedKey] = []
+  public var requireSignature = SignatureRequirement.never
 
   public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
     self.metadata = metadata
@@ -81,6 +108,33 @@ public struct ProxyResource: Resource {
     if let reader = spec.optionalObject("forwarding") { forwarding.read(reader) }
     if let reader = spec.optionalObject("dns") { dns.servers = reader.strings("servers", count: 0...8, .server) }
     accessLog = spec.objects("accessLog", count: Bounds.accessLogs, AccessLogSettings.init)
+    trustedKeys = spec.map("trustedKeys", TrustedKey.init)
+    if trustedKeys.count > Bounds.trustedKeys {
+      spec.error("trustedKeys", "has \(trustedKeys.count) keys; at most \(Bounds.trustedKeys) are allowed")
+    }
+    requireSignature = spec.enumeration("requireSignature", default: requireSignature)
+    if requireSignature == .always, !spec.has("trustedKeys") {
+      spec.error("requireSignature", "would refuse every bundle, for there are no \"trustedKeys\"; name one at least")
+    }
+  }
+}
+
+extension ProxyResource.TrustedKey {
+  /// Reads PEM text, or a path relative to the file that names it.
+  fileprivate init(_ name: String, _ node: ConfigNode) throws {
+    if let problem = StringRule.dnsSubdomain.problem(name) { throw node.error(problem) }
+    let text = try node.string(.length(1...65_536))
+    self.name = name
+    origin = Origin(node)
+    if text.contains("-----BEGIN ") {
+      source = .pem(text)
+    } else if text.contains("\n") || text.utf8.count > 4096 {
+      throw node.error("is neither a PEM text (\"-----BEGIN PUBLIC KEY-----\") nor the path of one")
+    } else {
+      let file = node.location.file
+      let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? ""
+      source = .file(text.hasPrefix("/") ? text : folder + text)
+    }
   }
 }
 

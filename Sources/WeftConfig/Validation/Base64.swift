@@ -1,7 +1,7 @@
 /// Base64 (RFC 4648 section 4), with padding; line breaks are skipped.
-enum Base64 {
+public enum Base64 {
   /// Nil when `text` is no base64.
-  static func decode(_ text: String) -> [UInt8]? {
+  public static func decode(_ text: String) -> [UInt8]? {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.utf8.count / 4 * 3)
     var bits: UInt32 = 0
@@ -27,6 +27,18 @@ enum Base64 {
       }
     }
     return count % 4 == 0 ? bytes : nil
+  }
+
+  /// On one line.
+  public static func encode(_ bytes: [UInt8]) -> String {
+    let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var text: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+      let group = bytes[start..<min(start + 3, bytes.count)]
+      let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
+      for i in 0..<4 { text.append(i <= group.count ? letters[bits >> (18 - 6 * i) & 63] : UInt8(ascii: "=")) }
+    }
+    return String(decoding: text, as: UTF8.self)
   }
 
   private static func value(_ byte: UInt8) -> UInt8? {

@@ -19,6 +19,7 @@ struct AdminRoutes {
     GET  /config      the configuration in force, and how the last reload ended
     GET  /clusters    services and their endpoints
     GET  /filters     filters in force, and the types there are
+    GET  /bundles     bundles in force: version, digest, who has signed them
     POST /drain       stop accepting, finish what is under way, exit
     POST /reload      read the configuration again
     GET  /log-level   the level; POST /log-level?level=debug sets it
@@ -48,6 +49,7 @@ struct AdminRoutes {
     case "/config": return AdminResponse(json: ConfigDump(supervisor).json)
     case "/clusters": return AdminResponse(json: ConfigDump(supervisor).clusters)
     case "/filters": return AdminResponse(json: ConfigDump(supervisor).filters)
+    case "/bundles": return AdminResponse(json: ConfigDump(supervisor).bundles)
     case "/drain":
       supervisor.drain(reason: "admin endpoint")
       return AdminResponse(text: "draining\n")

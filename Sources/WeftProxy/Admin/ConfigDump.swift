@@ -1,3 +1,4 @@
+import WeftBundle
 import WeftConfig
 import WeftIO
 
@@ -56,8 +57,27 @@ struct ConfigDump {
 
   var filters: String {
     let filters = (supervisor.snapshot?.filters ?? []).map {
-      "{\"name\":\(text($0.key.name)),\"type\":\(text($0.key.type))}"
+      let bundle = $0.type.bundle.map { ",\"bundle\":{\(members($0))}" } ?? ""
+      return "{\"name\":\(text($0.key.name)),\"type\":\(text($0.key.type))\(bundle)}"
     }
     return "{\"filters\":\(list(filters)),\"types\":\(list(supervisor.registry.names.map(text)))}"
+  }
+
+  /// Each bundle once, with the filters that run it.
+  var bundles: String {
+    var order: [BundleSummary] = []
+    var users: [BundleSummary: [String]] = [:]
+    for filter in supervisor.snapshot?.filters ?? [] {
+      guard let bundle = filter.type.bundle else { continue }
+      if users[bundle] == nil { order.append(bundle) }
+      users[bundle, default: []].append(text(filter.key.name))
+    }
+    return "{\"bundles\":\(list(order.map { "{\(members($0)),\"filters\":\(list(users[$0] ?? []))}" }))}"
+  }
+
+  private func members(_ bundle: BundleSummary) -> String {
+    let signers = bundle.signers.map { "{\"name\":\(text($0.name)),\"key\":\(text($0.key.description))}" }
+    return "\"name\":\(text(bundle.name)),\"version\":\(text(bundle.version)),\"digest\":\(text(bundle.digest)),"
+      + "\"place\":\(text(bundle.place)),\"signedBy\":\(list(signers))"
   }
 }

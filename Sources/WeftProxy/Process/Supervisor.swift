@@ -36,6 +36,7 @@ final class Supervisor {
 
   private var signals: SignalSource?
   private var watcher: FileWatcher?
+  private var watchedPaths: [String] = []
   private var names: NameTable?
   private var admin: AdminServer?
 
@@ -144,6 +145,8 @@ final class Supervisor {
     guard let new = load.snapshot else {
       for error in load.errors { log.error("\(error)") }
       refuse(load.errors.map(\.description))
+      // What is wrong may be mended in a file that the configuration in force does not know.
+      if options.watchesFiles { watch(Array(Set(watchedPaths + load.watchedPaths)).sorted(), since: load.began) }
       return false
     }
     do { try apply(new, load) } catch {
@@ -197,6 +200,7 @@ final class Supervisor {
   }
 
   private func watch(_ paths: [String], since: UInt64 = .max) {
+    watchedPaths = paths
     do {
       if watcher == nil {
         let made = try FileWatcher()

@@ -1,4 +1,5 @@
 import Logging
+import WeftBundle
 import WeftConfig
 import WeftFilter
 import WeftIO
@@ -12,7 +13,7 @@ struct ConfigurationCompiler {
   let registry: FilterRegistry
   let metrics: MetricsRegistry
   let logger: Logger
-  let bundleFolders: [String]
+  let bundles: BundleCatalog
   /// Addresses of endpoints that are given by name, as far as they are known.
   let resolved: [String: [IPAddress]]
   /// The specifications in force: one that has not changed is used again, so that workers see at once that it has not.
@@ -35,7 +36,10 @@ struct ConfigurationCompiler {
   /// Names that must be looked up.
   private(set) var names: [String: NameRefresh] = [:]
   /// Files and folders besides the configuration's own whose changes matter.
-  private(set) var watchedPaths: Set<String> = []
+  var watchedPaths: Set<String> {
+    filterPaths.union(bundles.paths).union(resources.proxy?.trustedKeys.compactMap(\.path) ?? [])
+  }
+  private var filterPaths: Set<String> = []
 
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
@@ -48,7 +52,13 @@ struct ConfigurationCompiler {
     self.registry = registry
     self.metrics = metrics
     self.logger = logger
-    self.bundleFolders = bundleFolders
+    do {
+      bundles = BundleCatalog(folders: bundleFolders, trust: try BundleTrust(resources.proxy))
+    } catch {
+      // Nothing is put into force; what else is wrong is still found.
+      bundles = BundleCatalog(folders: bundleFolders)
+      diagnostics = error.diagnostics
+    }
     self.resolved = resolved
     self.previous = previous
     previousServices = Dictionary(
@@ -155,7 +165,7 @@ struct ConfigurationCompiler {
   private func context(_ name: String, _ namespace: String) -> FilterTypeContext {
     let known = serviceNames
     return FilterTypeContext(
-      name: name, namespace: namespace, metrics: metrics, logger: logger, bundleFolders: bundleFolders,
+      name: name, namespace: namespace, metrics: metrics, logger: logger, bundles: bundles,
       findService: { namespace, name, port in
         let base = "\(namespace)/\(name)"
         if let port, known.contains("\(base):\(port)") { return ServiceReference("\(base):\(port)") }
@@ -164,7 +174,7 @@ struct ConfigurationCompiler {
   }
 
   private mutating func add(_ type: any FilterType, name: String, content: String) -> Int {
-    watchedPaths.formUnion(type.watchedPaths)
+    filterPaths.formUnion(type.watchedPaths)
     let key = FilterKey(name: name, type: Swift.type(of: type).name, fingerprint: content + "#" + type.fingerprint)
     if let known = filterIndex[key] { return known }
     filterIndex[key] = filters.count

@@ -1,0 +1,116 @@
+import Glibc
+import Synchronization
+import WeftConfig
+
+/// Finds the bundles that a configuration names, reads each once, and verifies who has signed it.
+public final class BundleCatalog: Sendable {
+  /// A bundle that may run.
+  public struct Entry: Sendable {
+    public let bundle: Bundle
+    /// Who of those trusted has signed it.
+    public let signers: [BundleTrust.Signer]
+
+    public var summary: BundleSummary { BundleSummary(bundle, signers) }
+  }
+
+  private struct State {
+    var known: [String: Result<Bundle, ConfigError>] = [:]
+    var paths: Set<String> = []
+  }
+
+  private let folders: [String]
+  private let trust: BundleTrust
+  private let state = Mutex(State())
+
+  /// - Parameter folders: where bundles are looked up by name.
+  public init(folders: [String] = [], trust: BundleTrust = .anybody) {
+    self.folders = folders
+    self.trust = trust
+  }
+
+  /// The files and folders that were looked at so far, also those that were not there: what to watch for changes.
+  public var paths: Set<String> { state.withLock { $0.paths } }
+
+  /// The bundle that a field names: by a path that begins with `/`, `./` or `../`, relative to the field's file, or by
+  /// a name that is looked up in the folders, as `NAME/` and `NAME.weft`.
+  /// - Throws: `Diagnostic` or `ConfigError` when there is none, when it is broken, or when it may not run.
+  public func bundle(_ node: ConfigNode) throws -> Entry {
+    let text = try node.string(.length(1...4096))
+    let isPath = ["/", "./", "../"].contains { text.hasPrefix($0) }
+    let place = isPath ? Self.path(text, from: node.location.file) : try lookUp(text, node)
+    let bundle = try read(place)
+    if !isPath {
+      let manifest = bundle.manifest
+      guard text == manifest.name || text == "\(manifest.name)-\(manifest.version)" else {
+        throw node.error("\(place) holds another bundle: \(manifest.name) \(manifest.version)")
+      }
+    }
+    do {
+      return Entry(bundle: bundle, signers: try trust.signers(of: bundle))
+    } catch let refusal as BundleTrust.Refusal {
+      throw node.error(refusal.description)
+    }
+  }
+
+  /// `text` as a path, relative to the folder of `file`.
+  public static func path(_ text: String, from file: String) -> String {
+    if text.hasPrefix("/") { return text }
+    guard let slash = file.lastIndex(of: "/") else { return text }
+    return String(file[...slash]) + text
+  }
+
+  private func read(_ place: String) throws(ConfigError) -> Bundle {
+    if let known = state.withLock({ $0.known[place] }) { return try known.get() }
+    note(place)
+    let result: Result<Bundle, ConfigError>
+    do throws(ConfigError) {
+      let bundle = try Bundle(at: place)
+      if bundle.isArchive { note(bundle.signaturePath) }
+      result = .success(bundle)
+    } catch {
+      result = .failure(error)
+    }
+    state.withLock { $0.known[place] = result }
+    return try result.get()
+  }
+
+  private func lookUp(_ name: String, _ node: ConfigNode) throws -> String {
+    guard !name.contains("/"), name != ".", name != ".." else {
+      throw node.error("write a path as \"./\(name)\"; without it, this is the name of a bundle, which has no \"/\"")
+    }
+    for folder in folders {
+      let candidates = ["\(folder)/\(name)", "\(folder)/\(name)\(BundleLayout.archiveSuffix)"]
+      candidates.forEach(note)
+      let found = candidates.filter {
+        BundleFile.exists($0 == candidates[0] ? "\($0)/\(BundleManifest.fileName)" : $0)
+      }
+      if found.count > 1 { throw node.error("there are both \(found[0]) and \(found[1]); keep one of them") }
+      if let found = found.first { return found }
+    }
+    let places = folders.joined(separator: ", ")
+    throw node.error(
+      places.isEmpty
+        ? "no bundle named \"\(name)\": there are no bundle folders; name one with --bundles, or write a path"
+        : "no bundle named \"\(name)\" in \(places)")
+  }
+
+  private func note(_ path: String) { state.withLock { _ = $0.paths.insert(path) } }
+}
+
+/// What there is to say about a bundle that runs.
+public struct BundleSummary: Sendable, Hashable {
+  public let name: String
+  public let version: String
+  public let digest: String
+  /// The folder or archive.
+  public let place: String
+  public let signers: [BundleTrust.Signer]
+
+  init(_ bundle: Bundle, _ signers: [BundleTrust.Signer]) {
+    name = bundle.manifest.name
+    version = bundle.manifest.version.description
+    digest = bundle.digest.description
+    place = bundle.place
+    self.signers = signers
+  }
+}

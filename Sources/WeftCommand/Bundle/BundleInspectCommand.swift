@@ -1,0 +1,36 @@
+import ArgumentParser
+import WeftBundle
+import WeftConfig
+
+struct BundleInspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show what a bundle is, what it may use, and who has signed it.",
+    discussion: """
+      Runs nothing of it. Signatures are looked at with the public keys given; without them, only who claims to have \
+      signed is shown.
+
+      Example:
+        weft bundle inspect greeting-0.1.0.weft --key release.pub.pem
+      """)
+
+  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"))
+  var path: String
+
+  @Option(help: ArgumentHelp("A public key, as PEM. May be repeated.", valueName: "file"))
+  var key: [String] = []
+
+  @Flag(help: "As a JSON object.")
+  var json = false
+
+  func run() throws {
+    let bundle = try BundleCommand.read(path, json: json)
+    do {
+      let report = try SignatureReport(bundle, keys: try key.map(KeyFile.publicKey))
+      let description = BundleDescription(bundle, report)
+      print(json ? description.json : Terminal.harmless(description.text), terminator: json ? "\n" : "")
+    } catch {
+      throw BundleCommand.fail(error, json: json)
+    }
+  }
+}
