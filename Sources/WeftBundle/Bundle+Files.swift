@@ -22,5 +22,7 @@ extension Bundle {
     public static let files = 512
     /// Entries of all folders, those that are no part of the bundle included.
     public static let entries = 4096
+    /// Folders above a file.
+    public static let depth = 8
   }
 }

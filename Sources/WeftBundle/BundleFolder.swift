@@ -32,8 +32,8 @@ struct BundleFolder {
   }
 
   private func collect(_ path: String, depth: Int, _ walk: inout Walk) throws(ConfigError) {
-    guard depth <= BundleLayout.depthLimit else {
-      throw Bundle.error("\(folder)/\(path)", "folders nest deeper than \(BundleLayout.depthLimit)")
+    guard depth <= Bundle.Limits.depth else {
+      throw Bundle.error("\(folder)/\(path)", "folders nest deeper than \(Bundle.Limits.depth)")
     }
     for name in try names(path) {
       walk.entries += 1

@@ -8,8 +8,6 @@ public enum BundleLayout {
 
   /// Bytes of a path.
   static let pathLimit = 100
-  /// Folders above a file.
-  static let depthLimit = 8
 
   private static let suffixes = [".lua", ".md", ".txt", ".json", ".yaml", ".yml"]
   private static let names = ["LICENSE", "NOTICE"]
@@ -34,7 +32,7 @@ public enum BundleLayout {
     if path.utf8.first == UInt8(ascii: "/") { return "is an absolute path; paths are relative to the bundle" }
     if path.utf8.count > pathLimit { return "is longer than \(pathLimit) bytes" }
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    if parts.count > depthLimit + 1 { return "lies deeper than \(depthLimit) folders" }
+    if parts.count > Bundle.Limits.depth + 1 { return "lies deeper than \(Bundle.Limits.depth) folders" }
     for part in parts {
       if part.isEmpty { return "has an empty part" }
       if part == "." || part == ".." { return "has the part \"\(part)\", which leads elsewhere" }

@@ -14,10 +14,14 @@ struct CheckCommand: ParsableCommand {
         weft check -f config/
       """)
 
-  @Option(name: [.customShort("f"), .customLong("file")], help: "A file or folder of YAML or JSON. May be repeated.")
+  @Option(
+    name: [.customShort("f"), .customLong("file")],
+    help: ArgumentHelp("A file or folder of YAML or JSON. May be repeated.", valueName: "path"), completion: .file())
   var files: [String] = []
 
-  @Option(help: "Folder in which bundles are looked up by name. May be repeated.")
+  @Option(
+    help: ArgumentHelp("Folder in which bundles are looked up by name. May be repeated.", valueName: "folder"),
+    completion: .directory)
   var bundles: [String] = []
 
   @Flag(help: "Warnings count as errors.")

@@ -5,7 +5,8 @@ import WeftTelemetry
 /// How a command logs.
 struct LogOptions: ParsableArguments {
   @Option(
-    help: "trace, debug, info, notice, warning, error or critical.",
+    help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"),
+    completion: .list(Logger.Level.allCases.map(\.rawValue)),
     transform: { text in
       guard let level = Logger.Level(rawValue: text) else {
         throw ValidationError("'\(text)' is no log level; use trace, debug, info, notice, warning, error or critical")

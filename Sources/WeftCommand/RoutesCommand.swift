@@ -11,10 +11,14 @@ struct RoutesCommand: ParsableCommand {
         weft routes -f config/ GET 'http://shop.example/cart?x=1' -H 'x-canary: yes'
       """)
 
-  @Option(name: [.customShort("f"), .customLong("file")], help: "A file or folder of YAML or JSON. May be repeated.")
+  @Option(
+    name: [.customShort("f"), .customLong("file")],
+    help: ArgumentHelp("A file or folder of YAML or JSON. May be repeated.", valueName: "path"), completion: .file())
   var files: [String] = []
 
-  @Option(help: "Folder in which bundles are looked up by name. May be repeated.")
+  @Option(
+    help: ArgumentHelp("Folder in which bundles are looked up by name. May be repeated.", valueName: "folder"),
+    completion: .directory)
   var bundles: [String] = []
 
   @Option(name: [.customShort("H"), .customLong("header")], help: "A header, 'name: value'. May be repeated.")

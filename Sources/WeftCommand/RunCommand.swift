@@ -22,19 +22,29 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("f"), .customLong("file")],
-    help: "Configuration: a file or folder of YAML or JSON. May be repeated.")
+    help: ArgumentHelp("Configuration: a file or folder of YAML or JSON. May be repeated.", valueName: "path"),
+    completion: .file())
   var files: [String] = []
 
-  @Option(help: "Address to listen on, such as :8080 or unix:/run/weft.sock; instead of -f. May be repeated.")
+  @Option(
+    help: ArgumentHelp(
+      "Address to listen on, such as :8080 or unix:/run/weft.sock; instead of -f. May be repeated.",
+      valueName: "address"))
   var listen: [String] = []
 
-  @Option(help: "Endpoint to send requests to, such as 127.0.0.1:9001. May be repeated.")
+  @Option(
+    help: ArgumentHelp("Endpoint to send requests to, such as 127.0.0.1:9001. May be repeated.", valueName: "endpoint"))
   var to: [String] = []
 
-  @Option(help: "Folder of a Lua bundle to run on every request. May be repeated, in order.")
+  @Option(
+    help: ArgumentHelp(
+      "Folder or archive of a Lua bundle to run on every request. May be repeated, in order.", valueName: "path"),
+    completion: .file())
   var filter: [String] = []
 
-  @Option(help: "Folder in which bundles are looked up by name. May be repeated.")
+  @Option(
+    help: ArgumentHelp("Folder in which bundles are looked up by name. May be repeated.", valueName: "folder"),
+    completion: .directory)
   var bundles: [String] = []
 
   @Option(help: "Event loops (default: one a CPU).")

@@ -57,6 +57,9 @@ struct WeftRoot: ParsableCommand {
         weft bundle new greeting
         weft filter test filters/tenant-tag
 
+      Completion for your shell (bash, zsh or fish):
+        weft --generate-completion-script bash > ~/.local/share/bash-completion/completions/weft
+
       Documentation: docs/README.md
       """,
     version: WeftCommandLine.version,

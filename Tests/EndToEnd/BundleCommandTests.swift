@@ -27,7 +27,8 @@ struct BundleCommandTests {
     let text = try weft("bundle", command, "--help").output
     #expect(text.contains("  weft bundle \(command) "))
     #expect(text.contains("--json"))
-    #expect(try weft("bundle", command, "--no-such-option", code: 2).errorOutput.contains("--no-such-option"))
+    let mistaken = try weft("bundle", command, "--no-such-option", code: 2)
+    #expect(mistaken.output.isEmpty && mistaken.errorOutput.contains("Usage: weft bundle \(command) "))
   }
 
   @Test("with --json, each prints JSON and nothing else")
@@ -166,5 +167,15 @@ struct BundleCommandTests {
     let text = try weft("bundle", "inspect", bundle).output
     #expect(!text.contains("\u{1b}") && !text.contains("\u{7}"))
     #expect(text.contains("\\x1b]0;owned\\x07"))
+  }
+
+  @Test("completion scripts know the commands and their options", arguments: ["bash", "zsh", "fish"])
+  func completion(_ shell: String) throws {
+    let script = try weft("--generate-completion-script", shell).output
+    for word in ["bundle", "keygen", "inspect", "log-level"] { #expect(script.contains(word)) }
+    guard shell == "bash" else { return }
+    try folder.write("weft.bash", script)
+    let check = try Tool.run("bash", ["-n", folder.path("weft.bash")])
+    #expect(check.code == 0, "\(check.errorOutput)")
   }
 }

@@ -84,6 +84,7 @@ struct BundleTests {
   func theWholeWay() throws {
     let w = try Workshop()
     defer { w.backend.stop() }
+    #expect(try w.weft("filter", "test", w.path("greeting")).contains("4 passed"))
     #expect(try w.weft("bundle", "check", w.path("greeting")) == "ok: greeting 0.1.0, 1 script, 1 test file\n")
     try w.release()
     #expect(
@@ -193,14 +194,14 @@ struct BundleTests {
   func byName() throws {
     let w = try Workshop()
     defer { w.backend.stop() }
-    try w.release("shelf/greeting-0.1.0.weft")
+    try w.release("greeting-0.1.0.weft")
     try w.folder.write("config/weft.yaml", w.configuration("greeting-0.1.0"))
-    let found = try WeftBinary.run("check", "-f", w.path("config"), "--bundles", w.path("shelf"))
+    let found = try WeftBinary.run("check", "-f", w.path("config"), "--bundles", w.folder.path)
     #expect(found.code == 0, "\(found.output)")
-    #expect(rename(w.path("shelf/greeting-0.1.0.weft"), w.path("shelf/tag.weft")) == 0)
-    #expect(rename(w.path("shelf/greeting-0.1.0.weft.sig"), w.path("shelf/tag.weft.sig")) == 0)
+    #expect(rename(w.path("greeting-0.1.0.weft"), w.path("tag.weft")) == 0)
+    #expect(rename(w.path("greeting-0.1.0.weft.sig"), w.path("tag.weft.sig")) == 0)
     try w.folder.write("config/weft.yaml", w.configuration("tag"))
-    let renamed = try WeftBinary.run("check", "-f", w.path("config"), "--bundles", w.path("shelf"))
+    let renamed = try WeftBinary.run("check", "-f", w.path("config"), "--bundles", w.folder.path)
     #expect(renamed.code == 1 && renamed.output.contains("holds another bundle: greeting 0.1.0"))
   }
 }

@@ -16,7 +16,7 @@ struct BundleCheckCommand: ParsableCommand {
         weft bundle check filters/tenant-tag
       """)
 
-  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"))
+  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"), completion: .file())
   var paths: [String]
 
   @Flag(help: "Warnings count as errors.")

@@ -12,7 +12,7 @@ struct BundleDigestCommand: ParsableCommand {
         weft bundle digest greeting greeting-0.1.0.weft
       """)
 
-  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"))
+  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"), completion: .file())
   var paths: [String]
 
   @Flag(help: "One JSON object a line.")

@@ -14,10 +14,12 @@ struct BundleInspectCommand: ParsableCommand {
         weft bundle inspect greeting-0.1.0.weft --key release.pub.pem
       """)
 
-  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"))
+  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"), completion: .file())
   var path: String
 
-  @Option(help: ArgumentHelp("A public key, as PEM. May be repeated.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A public key, as PEM. May be repeated.", valueName: "file"),
+    completion: .file(extensions: ["pem"]))
   var key: [String] = []
 
   @Flag(help: "As a JSON object.")

@@ -17,7 +17,7 @@ struct BundleNewCommand: ParsableCommand {
   @Argument(help: "The bundle's name: lower-case letters, digits and hyphens.")
   var name: String
 
-  @Option(help: "The folder to make it in.")
+  @Option(help: ArgumentHelp("The folder to make it in.", valueName: "folder"), completion: .directory)
   var `in`: String = "."
 
   @Flag(help: "Print what was made as a JSON object.")

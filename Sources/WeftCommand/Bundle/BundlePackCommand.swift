@@ -13,7 +13,7 @@ struct BundlePackCommand: ParsableCommand {
         weft bundle pack greeting -o greeting.weft
       """)
 
-  @Argument(help: ArgumentHelp("The bundle's folder.", valueName: "folder"))
+  @Argument(help: ArgumentHelp("The bundle's folder.", valueName: "folder"), completion: .directory)
   var path: String
 
   @Option(

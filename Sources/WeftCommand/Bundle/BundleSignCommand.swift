@@ -15,10 +15,10 @@ struct BundleSignCommand: ParsableCommand {
         weft bundle sign greeting-0.1.0.weft --key release.key.pem
       """)
 
-  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"))
+  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"), completion: .file())
   var path: String
 
-  @Option(help: ArgumentHelp("The private key, as PEM.", valueName: "file"))
+  @Option(help: ArgumentHelp("The private key, as PEM.", valueName: "file"), completion: .file(extensions: ["pem"]))
   var key: String
 
   @Flag(help: "Print what was made as a JSON object.")

@@ -110,9 +110,20 @@ struct BundleTemplate {
       assert_equal(res.headers["x-handled-by"], "\(name)")
     end)
 
+    test("so does the request that the service gets", function()
+      local res = request{method = "GET", path = "/"}
+      assert_equal(res.upstream.headers["x-handled-by"], "\(name)")
+    end)
+
     test("a hidden path is not found", function()
       local res = request{method = "GET", path = "/internal"}
       assert_equal(res.status, 404)
+    end)
+
+    test("which path is hidden is a setting", function()
+      settings{hidden = "/admin"}
+      assert_equal(request{path = "/admin"}.status, 404)
+      assert_equal(request{path = "/internal"}.status, 200)
     end)
 
     """

@@ -13,10 +13,12 @@ struct BundleVerifyCommand: ParsableCommand {
         weft bundle verify greeting-0.1.0.weft --key release.pub.pem
       """)
 
-  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"))
+  @Argument(help: ArgumentHelp("A bundle's folder or archive.", valueName: "path"), completion: .file())
   var path: String
 
-  @Option(help: ArgumentHelp("A public key, as PEM. May be repeated.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp("A public key, as PEM. May be repeated.", valueName: "file"),
+    completion: .file(extensions: ["pem"]))
   var key: [String]
 
   @Flag(help: "Every one of the keys must have signed.")
