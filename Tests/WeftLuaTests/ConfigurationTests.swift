@@ -50,9 +50,9 @@ import WeftFilter
     try folder.add("caller", manifest: "services: [users]")
     let bench = try ScriptBench()
     bench.bundleFolders = [folder.path]
-    #expect(try bench.decode("bundle: caller").services.keys.sorted() == ["users"])
+    #expect(try bench.decode("bundle: caller").use.services.keys.sorted() == ["users"])
     let more = try bench.decode("bundle: caller\nservices: [keys, shop/stock:8080]")
-    #expect(more.services.keys.sorted() == ["keys", "shop/stock:8080", "users"])
+    #expect(more.use.services.keys.sorted() == ["keys", "shop/stock:8080", "users"])
   }
 
   @Test func aBundleByPathAndByName() throws {

@@ -37,9 +37,9 @@ struct ConfigurationCompiler {
   private(set) var names: [String: NameRefresh] = [:]
   /// Files and folders besides the configuration's own whose changes matter.
   var watchedPaths: Set<String> {
-    filterPaths.union(bundles.paths).union(resources.proxy?.trustedKeys.compactMap(\.path) ?? [])
+    namedPaths.union(bundles.paths).union(resources.proxy?.trustedKeys.compactMap(\.path) ?? [])
   }
-  private var filterPaths: Set<String> = []
+  private var namedPaths: Set<String> = []
 
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
@@ -72,7 +72,7 @@ struct ConfigurationCompiler {
     for filter in resources.filters.all { _ = named(filter) }  // also those that no route uses are checked
     let (listeners, mesh) = compileRoutes()
     diagnostics += tls.diagnostics
-    watchedPaths.formUnion(tls.watchedPaths)
+    namedPaths.formUnion(tls.watchedPaths)
     if diagnostics.contains(where: { $0.severity == .error }) { return nil }
     return Snapshot(
       version: version, listeners: listeners, mesh: mesh, rules: rules, services: services, filters: filters,
@@ -174,7 +174,7 @@ struct ConfigurationCompiler {
   }
 
   private mutating func add(_ type: any FilterType, name: String, content: String) -> Int {
-    filterPaths.formUnion(type.watchedPaths)
+    namedPaths.formUnion(type.watchedPaths)
     let key = FilterKey(name: name, type: Swift.type(of: type).name, fingerprint: content + "#" + type.fingerprint)
     if let known = filterIndex[key] { return known }
     filterIndex[key] = filters.count
@@ -291,7 +291,7 @@ struct ConfigurationCompiler {
       rules.append(
         RuleSpec(
           name: "\(route.name)/\(rule.name ?? "0")", backends: backends, requestTimeout: 0, backendTimeout: 0,
-          metadata: RouteMetadata(route.metadata)))
+          metadata: nil))
       for attachment in attached {
         if case .listener(let name) = attachment.target {
           ports.add(connections: target, hostnames: attachment.hostnames, listener: name)
