@@ -50,7 +50,7 @@ let package = Package(
     .target(name: "WeftFilters", dependencies: ["WeftFilter", "WeftTLS", "WeftRegex", "CZlib", "CLinux"]),
     .target(
       name: "WeftLua",
-      dependencies: ["WeftFilter", "WeftBundle", "WeftCrypto", "WeftRegex", "CLua", "CLuaHost", "CLinux"]),
+      dependencies: ["WeftFilter", "WeftBundle", "WeftCrypto", "WeftTLS", "WeftRegex", "CLua", "CLuaHost", "CLinux"]),
     .target(
       name: "WeftProxy",
       dependencies: [

@@ -22,6 +22,7 @@ extension LuaAccessors {
     case WL_INFO_DIRECT_REMOTE_ADDRESS: return text(x.peerAddress)
     case WL_INFO_UPSTREAM_ADDRESS: return text(x.upstreamAddress)
     case WL_INFO_DETAILS: return wl_text(Bytes(x.responseDetails))
+    case WL_INFO_SERVER_NAME: return x.tls.map { wl_text($0.serverNameBytes.bytes) } ?? .none
     case WL_INFO_FLAGS:
       var writer = ByteWriter(buffer, Int(WL_TEXT_BYTES))
       x.responseFlags.append(to: &writer, long: false)

@@ -31,9 +31,4 @@ extension LuaAccessors {
     let isRight = key.verifies(signature.bytes, over: data.bytes, digest: digest)
     return Int32(isRight ? WL_SIGNATURE_RIGHT : WL_SIGNATURE_WRONG)
   }
-
-  /// What a script asks of the client's TLS; nothing while no listener speaks it.
-  static func tls(_ x: UnsafeMutableRawPointer?, _ filter: UnsafeMutableRawPointer?, _ which: Int32) -> wl_text {
-    .none
-  }
 }

@@ -30,7 +30,7 @@ struct ExamplesTests {
     #expect(try Tool.run("bash", [folder.path("certificates.sh")]).code == 0)
     let result = try WeftBinary.run("check", "--strict", "-f", folder.path("gateway.yaml"))
     #expect(result.code == 0, "\(result.output)\(result.errorOutput)")
-    #expect(result.output.contains("ok: 1 listeners, 2 route rules, 1 filters, 1 services"))
+    #expect(result.output.contains("ok: 1 listener, 2 route rules, 1 filter, 1 service"))
   }
 
   @Test("each shipped bundle runs", arguments: ["tenant-tag", "path-guard", "body-redact"])

@@ -204,7 +204,7 @@ struct LuaTests {
     #expect(refused.status == 403 && refused.text == "the judge says no\n")
     // A judge that does not answer, and one that is gone.
     let slow = try client.get("/echo", "x-user: alice", "x-ask: /hang")
-    #expect(slow.status == 403 && slow.text.contains("upstream failure"))
+    #expect(slow.status == 403 && slow.text.contains("upstream request timeout"))
     judge.stop()
     try eventually("the judge to be gone") { try client.get("/echo", "x-user: alice").status == 403 }
     #expect(judge.violations == [])
@@ -266,7 +266,8 @@ struct LuaTests {
     #expect(scene.backend.requests[1]["content-length"] == "11")
     #expect(scene.backend.requests[1]["transfer-encoding"] == nil)
     let response = try client.get("/chunk?n=100000&size=999")
-    #expect(response["content-length"] == "100002" && response["transfer-encoding"] == nil)
+    // The backend's trailers follow the body, for which it goes in chunks.
+    #expect(response["content-length"] == nil && response["transfer-encoding"] == "chunked")
     #expect(response.body == Array("<".utf8) + BackendPaths.pattern(100_000) + Array(">".utf8))
     #expect(try client.get("/status?code=204").status == 204)
     #expect(try client.exchange("HEAD /big?n=10 HTTP/1.1\r\nHost: a\r\n\r\n", method: "HEAD").status == 200)

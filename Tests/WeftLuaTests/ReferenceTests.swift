@@ -135,7 +135,7 @@ import WeftIO
     #expect(bench.errors == [])
     #expect(
       exchange.upstreamRequest?["x-value"]
-        == "[false][false]{0}[][][][]{0}[][][]{0}{0}{0}{0}[0][0][][0xffff][][][nil]")
+        == "[false][false]{0}[][][][]{0}[][][]{0}{0}{0}{0}[0][0][][0xffff][TLS_AES_128_GCM_SHA256][TLSv1.3][nil]")
   }
 
   @Test func metrics() throws {
