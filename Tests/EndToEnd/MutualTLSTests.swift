@@ -45,6 +45,28 @@ struct MutualTLSTests {
     }
   }
 
+  @Test("scripts see the client's certificate")
+  func lua() throws {
+    let authority = try TestAuthority()
+    let script = """
+      function on_request(h) local t = h:connection():ssl(); local p = t:parsedSubjectPeerCertificate(); \
+      h:headers():replace('x-tls', table.concat({t:tlsVersion(), tostring(t:peerCertificateValidated()), \
+      t:uriSanPeerCertificate()[1] or '-', p and p:commonName() or '-', t:uriSanLocalCertificate()[1], \
+      t:expirationPeerCertificate() > 0 and 'ends' or '-'}, ' ')) end
+      """
+    let scene = try TLSScene(
+      authority, options: "weft.dev/client-auth: request, weft.dev/ca-file: ca.crt",
+      filters: Resources.reference("script"),
+      more: [Resources.filter("script", type: "lua", config: "script: \"\(script)\"")],
+      files: ["ca.crt": try authority.certificate])
+    defer { scene.stop() }
+    let client = try authority.issue("cart", names: ["URI:spiffe://mesh/cart"])
+    let known = try scene.curl("/echo", host: "a.test", "--cert", client.certificatePath, "--key", client.keyPath)
+    #expect(known.output.contains("x-tls: TLSv1.3 true spiffe://mesh/cart cart spiffe://mesh/edge ends"), "\(known)")
+    let unknown = try scene.curl("/echo")
+    #expect(unknown.output.contains("x-tls: TLSv1.3 false - - spiffe://mesh/edge -"), "\(unknown)")
+  }
+
   @Test("access logs tell versions and identities")
   func accessLog() throws {
     let authority = try TestAuthority()

@@ -110,16 +110,38 @@ final class RateLimitTable: @unchecked Sendable {
       let place = better(choose(first, now), choose(second, now))
       let old = place.pointer.pointee.load(ordering: .relaxed)
       if old == key { return place.pointer }
-      if !place.pointer.pointee.compareExchange(expected: old, desired: key, ordering: .relaxed).exchanged { continue }
+      let (exchanged, _) = place.pointer.pointee.compareExchange(
+        expected: old, desired: key, ordering: .sequentiallyConsistent)
+      if !exchanged { continue }
       let time = place.pointer + Self.ways
       if time.pointee.load(ordering: .relaxed) > now {
         hasEvicted = true
         time.pointee.store(now, ordering: .relaxed)
       }
-      return place.pointer
+      return settle(key, settle(key, place.pointer, in: first), in: second)
     }
     // Others place keys in these groups as fast as this one looks: it shares a bucket for once.
     return first
+  }
+
+  /// Another worker may have placed the same key elsewhere meanwhile, and two places would mean twice the tokens. Of two
+  /// that place a key at once, one at least sees the other's place: it gives the one further back up for both.
+  /// - Parameter kept: the place of the key so far.
+  private func settle(
+    _ key: UInt64, _ kept: UnsafeMutablePointer<Atomic<UInt64>>,
+    in group: UnsafeMutablePointer<Atomic<UInt64>>
+  ) -> UnsafeMutablePointer<Atomic<UInt64>> {
+    var kept = kept
+    var i = 0
+    while i < Self.ways {
+      let other = group + i
+      i &+= 1
+      if other == kept || other.pointee.load(ordering: .sequentiallyConsistent) != key { continue }
+      let given = max(other, kept)
+      kept = min(other, kept)
+      _ = given.pointee.compareExchange(expected: key, desired: 0, ordering: .sequentiallyConsistent)
+    }
+    return kept
   }
 
   @inline(__always)
