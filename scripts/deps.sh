@@ -11,7 +11,7 @@ packages=("${build[@]}" "${test[@]}")
 [ "${1:-}" = bench ] && packages=("${bench[@]}")
 
 if ! command -v swift >/dev/null; then
-  echo "Weft needs a Swift 6 toolchain, and there is no 'swift' on the PATH: see https://www.swift.org/install/" >&2
+  echo "Weft needs a Swift 6.3 toolchain, and there is no 'swift' on the PATH: see https://www.swift.org/install/" >&2
   exit 1
 fi
 

@@ -3,25 +3,21 @@ import Glibc
 
 /// Memory that a process holds without need.
 public enum ProcessMemory {
-  /// Gives back what only the start needed: pages of the program's own code, and free pages of the heap. Code that is
-  /// wanted again comes back from the page cache, a few pages at a time.
+  /// Gives back what only the start needed: pages of code, the program's own and that of its libraries, and free pages of
+  /// the heap. Code that is wanted again comes back from the page cache, a few pages at a time.
   ///
   /// Nothing is lost when it does not work: an unreadable /proc leaves things as they are.
   public static func releaseStartPages() {
     malloc_trim(0)
     guard let maps = fopen("/proc/self/maps", "r") else { return }
     defer { fclose(maps) }
-    var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let length = readlink("/proc/self/exe", &path, path.count - 1)
-    if length <= 0 { return }
-    let program = String(decoding: path[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     var line = [CChar](repeating: 0, count: Int(PATH_MAX) + 256)
     while fgets(&line, Int32(line.count), maps) != nil {
       let end = line.firstIndex(of: 0) ?? line.count
       let text = String(decoding: line[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
       let fields = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
       // Only code: private pages of data would lose what has been written to them.
-      guard fields.count >= 6, fields[1] == "r-xp", fields[5] == program else { continue }
+      guard fields.count >= 6, fields[1] == "r-xp", fields[5].hasPrefix("/") else { continue }
       let range = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
       guard range.count == 2, range[1] > range[0], let start = UnsafeMutableRawPointer(bitPattern: range[0]) else {
         continue
