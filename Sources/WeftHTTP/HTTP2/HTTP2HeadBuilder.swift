@@ -14,8 +14,6 @@ public struct HTTP2HeadBuilder {
   private var length: UInt64 = 0
   private var cookies = 0
   private var fault: HTTP2HeadError?
-  /// `:protocol` of an extended CONNECT (RFC 8441).
-  public private(set) var connectProtocol = TextReference()
 
   public init() {}
 
@@ -67,9 +65,6 @@ public struct HTTP2HeadBuilder {
       guard let stored = m.headers.store(value) else { return refuse(.headTooLarge) }
       authority = stored
       hasAuthority = true
-    case 9 where name == Bytes(":protocol"):
-      guard HeaderTable.isFieldName(value), let stored = m.headers.store(value) else { return refuse(.connectionField) }
-      connectProtocol = stored
     default: break
     }
   }
@@ -125,7 +120,7 @@ public struct HTTP2HeadBuilder {
     } else if hostRow < 0 {
       return .authorityMissing
     }
-    if m.method == .connect && connectProtocol.count == 0 {
+    if m.method == .connect {
       m.framing = .none
       return nil
     }

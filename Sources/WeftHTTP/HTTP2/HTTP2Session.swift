@@ -74,8 +74,6 @@ open class HTTP2Session {
       entries.append(
         nghttp2_settings_entry(
           settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue), value: settings.maxConcurrentStreams))
-      entries.append(
-        nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL.rawValue), value: 1))
     } else {
       entries.append(nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
     }
@@ -202,11 +200,6 @@ open class HTTP2Session {
   /// Grants the peer what of the stream's body has been dealt with.
   public func consumed(_ stream: Int32, _ count: Int) {
     _ = nghttp2_session_consume_stream(raw.pointee, stream, count)
-  }
-
-  /// The peer accepts extended CONNECT (RFC 8441).
-  public var peerAcceptsConnectProtocol: Bool {
-    nghttp2_session_get_remote_settings(raw.pointee, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1
   }
 
   /// Streams that the peer allows at once.

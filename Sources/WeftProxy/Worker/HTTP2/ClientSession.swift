@@ -64,7 +64,6 @@ final class ClientSession: HTTP2Session {
     }
     let s = x.pointee.state
     c.pointee.stream.fault = builder.finishRequest(&s.pointee.request, endsStream: endsStream)
-    s.pointee.request.upgradeProtocol = builder.connectProtocol
     worker.note(c, .head)
   }
 
