@@ -7,7 +7,6 @@ import WeftIO
 public struct HTTP2FieldList: ~Copyable {
   private let entries: UnsafeMutablePointer<nghttp2_nv>
   private let status = MutableBytePointer.allocate(capacity: 4)
-  private let length = MutableBytePointer.allocate(capacity: 20)
   public private(set) var count = 0
 
   /// The fields that a table can have, with pseudo fields and what the proxy adds of its own.
@@ -18,7 +17,6 @@ public struct HTTP2FieldList: ~Copyable {
   deinit {
     entries.deallocate()
     status.deallocate()
-    length.deallocate()
   }
 
   var pointer: UnsafePointer<nghttp2_nv> { UnsafePointer(entries) }

@@ -8,7 +8,7 @@ extension Worker {
   /// the rest.
   private static let preface: StaticString = "PRI * HTTP/2.0\r\n"
   /// Rounds of writing that one connection may do before others get their turn.
-  private static let writeRounds = 16
+  static let writeRounds = 16
 
   func startsHTTP2(_ c: ClientRef) -> Bool {
     c.pointee.requests == 0 && Bytes(c.pointee.input.readPointer, c.pointee.input.count).hasPrefix(Bytes(Self.preface))

@@ -176,18 +176,20 @@ extension Worker {
   }
 
   func sendStreamInterim(_ c: ClientRef, _ head: borrowing MessageHead) {
-    guard let session = c.pointee.stream.session, !c.pointee.stream.isClosed else { return }
     fieldList.reset()
     fieldList.appendResponse(head)
-    _ = session._withUnsafeGuaranteedRef { $0.submitInterim(c.pointee.stream.id, fieldList) }
-    markDirty(c)
+    submitInterim(c)
   }
 
   /// 100 (Continue).
   func sendStreamContinue(_ c: ClientRef) {
-    guard let session = c.pointee.stream.session, !c.pointee.stream.isClosed else { return }
     fieldList.reset()
     fieldList.append(status: 100)
+    submitInterim(c)
+  }
+
+  private func submitInterim(_ c: ClientRef) {
+    guard let session = c.pointee.stream.session, !c.pointee.stream.isClosed else { return }
     _ = session._withUnsafeGuaranteedRef { $0.submitInterim(c.pointee.stream.id, fieldList) }
     markDirty(c)
   }

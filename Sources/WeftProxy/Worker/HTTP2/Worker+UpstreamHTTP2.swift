@@ -7,8 +7,7 @@ import WeftIO
 extension Worker {
   /// Milliseconds without a byte from an endpoint that has streams under way, after which it is asked whether it is there;
   /// as long again, and the connection is given up.
-  private static let pingInterval: UInt32 = 15_000
-  private static let writeRounds = 16
+  static let pingInterval: UInt32 = 15_000
 
   /// Sends the request on a stream of a connection that has room, or of a new one; queues it where neither is to be had.
   func forwardHTTP2(_ x: ExchangeRef, _ service: ServiceRef, _ e: EndpointRef) {

@@ -50,7 +50,7 @@ extension Worker {
 
   private func sessionBusy(_ parent: UpstreamRef) {
     parent.pointee.stream.session?._withUnsafeGuaranteedRef { $0.hasAnswered = true }
-    setTimer(parent, 15_000)
+    setTimer(parent, Self.pingInterval)
   }
 
   // MARK: Sending
