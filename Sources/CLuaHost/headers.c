@@ -212,6 +212,20 @@ void wl_check_set(lua_State *L, int result, const char *name) {
   }
 }
 
+wl_values wl_values_of(lua_State *L, const char *lower) {
+  fields f = self(L);
+  const wl_accessors *calls = &f.slot->host->calls;
+  wl_values v = {.slot = f.slot, .table = f.table, .name = {.lower = wl_bytes(lower, strlen(lower))}};
+  calls->classify(&v.name);
+  wl_text first;
+  v.count = calls->field_values(f.slot->exchange, f.table, &v.name, &first);
+  return v;
+}
+
+wl_text wl_value_at(const wl_values *v, size_t index) {
+  return v->slot->host->calls.field_at(v->slot->exchange, v->table, &v->name, index);
+}
+
 // A value as text. A number without a fraction is written as a whole one, as LuaJIT writes it.
 static wl_text argument_value(lua_State *L, int index, char *digits, size_t size) {
   size_t count;

@@ -181,6 +181,17 @@ const wl_name *wl_name_at(lua_State *L, wl_host *host, int index);
 // Whether a field may have that value.
 int wl_is_value(wl_text value);
 void wl_check_set(lua_State *L, int result, const char *name);
+// The fields of one name in the headers that argument 1 is; raises when it is none.
+// lower: the name, in lower case, which must outlive the result.
+typedef struct {
+  wl_slot *slot;
+  int table;
+  wl_name name;
+  size_t count;
+} wl_values;
+wl_values wl_values_of(lua_State *L, const char *lower);
+// Valid until the next accessor is called.
+wl_text wl_value_at(const wl_values *values, size_t index);
 void wl_install_names(lua_State *L);
 
 #endif

@@ -109,6 +109,7 @@ void wl_install_library(lua_State *L) {
   wl_install_json(L);
   wl_install_base64(L);
   wl_install_url(L);
+  wl_install_cookie(L);
   wl_install_digests(L);
   wl_install_crypto(L);
   wl_install_random(L);

@@ -38,6 +38,9 @@ void wl_push_base64(lua_State *L, wl_text bytes, int url);
 // Pushes the decoded bytes; 0 and nothing pushed when there is something else in `text`.
 int wl_push_decoded_base64(lua_State *L, wl_text text, int url);
 
+// times.c: pushes the seconds since 1970 at `index`, or the present where there are none, as HTTP writes dates.
+void wl_push_http_date(lua_State *L, int index);
+
 // How bytes are handed to a script.
 enum { WL_AS_HEX = 0, WL_AS_RAW, WL_AS_BASE64, WL_AS_BASE64_URL };
 // The format that the optional argument at `index` names.
@@ -48,6 +51,7 @@ void wl_push_formatted(lua_State *L, wl_text bytes, int format);
 void wl_install_json(lua_State *L);
 void wl_install_base64(lua_State *L);
 void wl_install_url(lua_State *L);
+void wl_install_cookie(lua_State *L);
 void wl_install_digests(lua_State *L);
 void wl_install_crypto(lua_State *L);
 void wl_install_random(lua_State *L);

@@ -83,13 +83,17 @@ static lua_Number time_arg(lua_State *L, int index) {
   return seconds;
 }
 
-static int time_http_date(lua_State *L) {
-  date d = date_of((int64_t)floor(time_arg(L, 1)));
+void wl_push_http_date(lua_State *L, int index) {
+  date d = date_of((int64_t)floor(time_arg(L, index)));
   char text[64];
   int n = snprintf(
       text, sizeof text, "%.3s, %02d %s %04d %02d:%02d:%02d GMT", days[d.weekday], d.day, months[d.month - 1],
       (int)d.year, d.hour, d.minute, d.second);
   lua_pushlstring(L, text, (size_t)n);
+}
+
+static int time_http_date(lua_State *L) {
+  wl_push_http_date(L, 1);
   return 1;
 }
 

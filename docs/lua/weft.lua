@@ -611,6 +611,37 @@ function weft.url.parse_query(text) end
 ---@return string
 function weft.url.build_query(parameters) end
 
+weft.cookie = {}
+
+---The value of a cookie; nil: there is none.
+---@param source weft.Headers|string|nil a request's headers, or the text of a Cookie field
+---@param name string
+---@return string?
+function weft.cookie.get(source, name) end
+
+---All cookies by name; of several with one name the first.
+---@param source weft.Headers|string|nil a request's headers, or the text of a Cookie field
+---@return table<string, string>
+function weft.cookie.parse(source) end
+
+---@class weft.CookieAttributes
+---@field path? string
+---@field domain? string
+---@field max_age? number seconds
+---@field expires? number seconds since 1970
+---@field secure? boolean
+---@field http_only? boolean
+---@field partitioned? boolean
+---@field same_site? "Strict"|"Lax"|"None"
+
+---The text of a Set-Cookie field.
+---@param name string
+---@param value string
+---@param attributes? weft.CookieAttributes
+---@return string? text nil: browsers would drop it
+---@return string? why
+function weft.cookie.build(name, value, attributes) end
+
 ---@alias weft.Format "hex"|"raw"|"base64"|"base64url"
 
 weft.hash = {}

@@ -1,12 +1,3 @@
--- RFC 6265 5.4; a client may send several Cookie fields (RFC 9113 8.2.3).
-local function cookie(headers, name)
-  for i = 0, headers:getNumValues("cookie") - 1 do
-    for key, value in (headers:getAtIndex("cookie", i) or ""):gmatch("([^=;%s]+)=([^;]*)") do
-      if key == name then return value end
-    end
-  end
-end
-
 -- A cookie comes from the client: it may choose its bucket, but no bucket that is not there.
 local function is_bucket(name, buckets)
   for _, bucket in ipairs(buckets) do
@@ -31,7 +22,7 @@ end
 function on_request(request)
   local settings = request:settings()
   local headers = request:headers()
-  local bucket = cookie(headers, settings.cookie)
+  local bucket = weft.cookie.get(headers, settings.cookie)
   if not is_bucket(bucket, settings.buckets) then
     bucket = draw(headers, settings)
     -- For on_response, which gives the cookie.
@@ -45,7 +36,10 @@ function on_response(response)
   local drawn = response:streamInfo():dynamicMetadata():get("ab-bucket")
   local bucket = drawn and drawn[settings.cookie]
   if not bucket then return end
-  local secure = response:requestHeaders():get(":scheme") == "https" and "; Secure" or ""
-  response:headers():add("set-cookie", ("%s=%s; Max-Age=%d; Path=%s; SameSite=%s; HttpOnly%s"):format(
-    settings.cookie, bucket, settings.maxAge, settings.path, settings.sameSite, secure))
+  local cookie = weft.cookie.build(settings.cookie, bucket, {
+    max_age = settings.maxAge, path = settings.path, same_site = settings.sameSite, http_only = true,
+    secure = response:requestHeaders():get(":scheme") == "https",
+  })
+  -- There is none for a name such as __Secure-ab without TLS: browsers would not keep it.
+  if cookie then response:headers():add("set-cookie", cookie) end
 end

@@ -1,15 +1,6 @@
--- RFC 6265 5.4; a client may send several Cookie fields (RFC 9113 8.2.3).
-local function cookie(headers, name)
-  for i = 0, headers:getNumValues("cookie") - 1 do
-    for key, value in (headers:getAtIndex("cookie", i) or ""):gmatch("([^=;%s]+)=([^;]*)") do
-      if key == name then return value end
-    end
-  end
-end
-
 local function wants_canary(headers, settings)
   if settings.header.name ~= "" and headers:get(settings.header.name) == settings.header.value then return true end
-  return settings.cookie.name ~= "" and cookie(headers, settings.cookie.name) == settings.cookie.value
+  return settings.cookie.name ~= "" and weft.cookie.get(headers, settings.cookie.name) == settings.cookie.value
 end
 
 function on_request(request)

@@ -16,15 +16,6 @@ local function plan_of(settings)
   return plan
 end
 
--- RFC 6265 5.4; a client may send several Cookie fields (RFC 9113 8.2.3).
-local function cookie(headers, name)
-  for i = 0, headers:getNumValues("cookie") - 1 do
-    for key, value in (headers:getAtIndex("cookie", i) or ""):gmatch("([^=;%s]+)=([^;]*)") do
-      if key == name then return value end
-    end
-  end
-end
-
 local function token_of(headers, settings)
   local authorization = headers:get("authorization")
   if authorization then
@@ -32,7 +23,7 @@ local function token_of(headers, settings)
     local scheme, text = authorization:match("^(%a+) +(%S+)$")
     return scheme and scheme:lower() == "bearer" and text or nil
   end
-  return settings.cookie ~= "" and cookie(headers, settings.cookie) or nil
+  return settings.cookie ~= "" and weft.cookie.get(headers, settings.cookie) or nil
 end
 
 -- RFC 6750 3.1: a request without a token is told the realm and nothing else.

@@ -6,7 +6,7 @@ test("a new client is put into a bucket, and gets a cookie", function()
   local res = request{}
   local bucket = res.upstream.headers["x-bucket"]
   assert_true(bucket == "control" or bucket == "new")
-  assert_header(res, "set-cookie", "ab=" .. bucket .. "; Max-Age=2592000; Path=/; SameSite=Lax; HttpOnly")
+  assert_header(res, "set-cookie", "ab=" .. bucket .. "; Max-Age=2592000; Path=/; HttpOnly; SameSite=Lax")
 end)
 
 test("a client stays in its bucket, without another cookie", function()
@@ -52,5 +52,11 @@ test("a header decides the same way each time", function()
 end)
 
 test("the cookie is Secure over TLS", function()
-  assert_match(request{tls = true}.headers["set-cookie"], "; Secure$")
+  assert_contains(request{tls = true}.headers["set-cookie"], "; Secure;")
+end)
+
+test("a cookie that needs TLS is given over TLS only", function()
+  settings{buckets = {{name = "a"}}, cookie = "__Host-ab"}
+  assert_header(request{}, "set-cookie", false)
+  assert_match(request{tls = true}.headers["set-cookie"], "^__Host%-ab=a; ")
 end)
