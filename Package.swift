@@ -77,7 +77,8 @@ let package = Package(
     .target(
       name: "WeftFilterTest",
       dependencies: [
-        "WeftFilter", "WeftLua", "WeftBundle", "WeftConfig", "WeftRegex", "CLuaHost", "CLuaTest",
+        "WeftFilter", "WeftLua", "WeftBundle", "WeftConfig", "WeftCrypto", "WeftTLS", "WeftRegex", "CLuaHost",
+        "CLuaTest",
         .product(name: "Logging", package: "swift-log"),
       ]),
 

@@ -14,7 +14,11 @@ public struct MessageFile {
 
     fileprivate var names: [String] {
       switch self {
-      case .request: ["method", "path", "host", "headers", "body", "chunked", "trailers", "client", "tls", "metadata"]
+      case .request:
+        [
+          "method", "path", "host", "headers", "body", "chunked", "trailers", "client", "tls", "route", "service",
+          "listener", "metadata",
+        ]
       case .response: ["status", "headers", "body", "chunked", "trailers", "delay", "failure"]
       }
     }
@@ -143,7 +147,7 @@ public struct MessageFile {
     let slash = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
     self["host"] = .text(String(rest[..<slash]))
     self["path"] = .text((rest[slash...].hasPrefix("/") ? "" : "/") + rest[slash...])
-    if scheme == "https://" { self["tls"] = .bool(true) }
+    if scheme == "https://" && self["tls"].isNone { self["tls"] = .bool(true) }
   }
 
   /// Adds a header, `name: value`.

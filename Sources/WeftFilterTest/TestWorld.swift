@@ -121,12 +121,13 @@ final class TestWorld {
     if let host = spec["host"].text { lines.insert("host: \(host)", at: 0) }
     let client = try spec["client"].text.map(Self.address)
     let metadata = try MessageText.metadata(spec["metadata"])
+    let tls = try ClientTLS.connection(spec["tls"], now: Int64(bench.worker.clock.pointee.wall / 1_000_000_000))
     let exchange = try bench.request(
       spec["method"].text ?? "GET", spec["path"].text ?? "/", lines, bytes: MessageText.pieces(spec["body"]),
       chunked: spec["chunked"].isTrue, trailers: MessageText.lines(spec["trailers"])
     ) { around in
       if let client { around.client = client }
-      around.isTLS = spec["tls"].isTrue
+      around.tls = tls
       if let name = spec["route"].text { around.route = name }
       if let name = spec["service"].text { around.service = name }
       if let name = spec["listener"].text { around.listener = name }

@@ -47,6 +47,26 @@ public struct CertificateInfo: Sendable, Equatable {
   /// All names, for messages.
   public var names: [String] { dnsNames + uris + emails + addresses.map(CertificateInfo.text) }
 
+  /// A certificate that there is not, for tests.
+  package init(
+    subject: String, issuer: String, commonName: String?, organizations: [String], serial: String, notBefore: Int64,
+    notAfter: Int64, digest: String, dnsNames: [String], uris: [String], pem: String
+  ) {
+    self.subject = subject
+    self.issuer = issuer
+    self.commonName = commonName
+    self.organizations = organizations
+    self.serial = serial
+    self.notBefore = notBefore
+    self.notAfter = notAfter
+    self.digest = digest
+    self.dnsNames = dnsNames
+    self.uris = uris
+    emails = []
+    addresses = []
+    self.pem = pem
+  }
+
   /// - Parameter certificate: an X509, borrowed.
   init?(_ certificate: OpaquePointer) {
     guard let notBefore = CertificateInfo.seconds(X509_get0_notBefore(certificate)),

@@ -14,12 +14,33 @@
 ---@field chunked? boolean
 ---@field trailers? weft.test.Fields
 ---@field client? string an address
----@field tls? boolean
+---@field tls? boolean|weft.test.TLS the client came over TLS
 ---@field route? string
 ---@field service? string
 ---@field listener? string
 ---@field metadata? table<string, any> the route's, for this filter
 ---@field allow_errors? boolean an error of the filter's does not fail the test
+
+---@class weft.test.TLS
+---@field peer? weft.test.Certificate the client's; nil: it presented none
+---@field validated? boolean `peer` is valid by the listener's authorities; true unless given
+---@field local? weft.test.Certificate the proxy's
+---@field server_name? string
+---@field version? string
+---@field cipher? string
+---@field session? string its bytes
+
+---@class weft.test.Certificate
+---@field subject? string as in CN=reviews,O=Example
+---@field issuer? string
+---@field serial? string
+---@field uri_sans? string[]
+---@field dns_sans? string[]
+---@field spiffe_id? string instead of `uri_sans`
+---@field valid_from? integer seconds since 1970
+---@field expires? integer seconds since 1970
+---@field sha256? string
+---@field pem? string
 
 ---@class weft.test.Message
 ---@field headers table<string, string> by name, in any case
