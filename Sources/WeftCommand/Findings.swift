@@ -1,3 +1,4 @@
+import ArgumentParser
 import WeftConfig
 
 /// Prints errors and warnings, each on a line that begins with its place.
@@ -18,6 +19,34 @@ struct Findings {
         : Terminal.styled(
           Terminal.harmless(diagnostic.description), diagnostic.severity == .error ? .red : .yellow, fd)
       Terminal.write(line + "\n", to: fd)
+    }
+  }
+
+  /// Says why a command cannot go on, on standard error.
+  /// - Returns: what it throws to end: exit code 1, or 2 for a mistake on the command line.
+  static func fail(_ error: any Error, json: Bool) -> any Error {
+    switch error {
+    case is ExitCode, is ValidationError: return error
+    case let error as ConfigError: Findings(error.diagnostics).print(json: json, to: 2)
+    default:
+      if json {
+        var object = JSONObject()
+        object.add("severity", Diagnostic.Severity.error.rawValue)
+        object.add("message", "\(error)")
+        Terminal.printError("\(object)")
+      } else {
+        Terminal.printError(Terminal.styled("error: \(Terminal.harmless("\(error)"))", .red, 2))
+      }
+    }
+    return ExitCode(1)
+  }
+
+  /// Does something; if it fails, says why and ends the command.
+  static func orExit<R: ~Copyable>(json: Bool, _ body: () throws -> R) throws -> R {
+    do {
+      return try body()
+    } catch {
+      throw fail(error, json: json)
     }
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import WeftConfig
 
 /// How text goes to the user.
 enum Terminal {
@@ -37,21 +38,6 @@ enum Terminal {
     }
   }
 
-  /// `text` with what a terminal would obey (escape sequences in names and messages of strangers) made visible. Line
-  /// breaks stay.
-  static func harmless(_ text: String) -> String {
-    func isControl(_ scalar: Unicode.Scalar) -> Bool {
-      (scalar.value < 0x20 && scalar != "\n" && scalar != "\t") || (0x7f...0x9f).contains(scalar.value)
-    }
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-      if isControl(scalar) {
-        result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
+  /// `text` with what a terminal would obey made visible.
+  static func harmless(_ text: String) -> String { VisibleText.of(text) }
 }

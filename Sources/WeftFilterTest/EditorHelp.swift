@@ -6,6 +6,8 @@ public enum EditorHelp {
   public struct File: Sendable {
     /// Relative to the bundle's folder.
     public let path: String
+    /// What it is, in a few words.
+    public let purpose: String
     public let text: String
   }
 
@@ -14,11 +16,13 @@ public enum EditorHelp {
   /// Definitions of the API that tests have.
   public static var testDefinitions: String { text(wl_test_definitions()) }
 
-  /// What to write into a bundle's folder. Names that begin with a dot are no part of a bundle.
+  /// What to write into a bundle's folder, where an editor that has opened the folder finds it. Names that begin with a
+  /// dot are no part of a bundle.
   public static var files: [File] {
     [
-      File(path: ".luarc.json", text: configuration), File(path: "\(folder)/weft.lua", text: definitions),
-      File(path: "\(folder)/weft-test.lua", text: testDefinitions),
+      File(path: ".luarc.json", purpose: "tells the Lua language server where these are", text: configuration),
+      File(path: "\(folder)/weft.lua", purpose: "what scripts find, for editors", text: definitions),
+      File(path: "\(folder)/weft-test.lua", purpose: "what tests find, for editors", text: testDefinitions),
     ]
   }
 

@@ -148,7 +148,7 @@ public struct FilterTiming {
       }.joined(separator: "  ")
     }
     let heading = style.bold(text[0])
-    let failure = error.map { style.red("the filter failed") + "\n  \($0)\n" } ?? ""
+    let failure = error.map { style.red("the filter failed") + "\n  \(VisibleText.of($0))\n" } ?? ""
     if rows.isEmpty { return failure + "the request reaches no function of the bundle\n" }
     return ([heading] + text.dropFirst()).map { $0 + "\n" }.joined() + failure
   }

@@ -115,14 +115,15 @@ extension FilterTrial {
       pair("", client, [], responseAfter)
     }
     for (title, lines) in [("calls", calls), ("metadata", metadata), ("logged", logs)] where !lines.isEmpty {
-      text += style.bold(title) + "\n" + lines.map { "  \($0)\n" }.joined()
+      text += style.bold(title) + "\n" + lines.map { "  \(VisibleText.of($0))\n" }.joined()
     }
-    if let error { text += style.red("the filter failed") + "\n  " + error + "\n" }
+    if let error { text += style.red("the filter failed") + "\n  " + VisibleText.of(error) + "\n" }
     return text
   }
 
   private static func cut(_ line: String, _ width: Int) -> String {
-    line.count > width ? String(line.prefix(width - 3)) + "..." : line
+    let line = VisibleText.of(line)
+    return line.count > width ? String(line.prefix(width - 3)) + "..." : line
   }
 
   private static func cell(_ line: String, _ width: Int) -> String {

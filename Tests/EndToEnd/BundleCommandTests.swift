@@ -21,7 +21,7 @@ struct BundleCommandTests {
   @Test(
     "every subcommand has help with an example",
     arguments: [
-      "new", "check", "pack", "digest", "keygen", "sign", "verify", "inspect",
+      "new", "editor", "check", "pack", "digest", "keygen", "sign", "verify", "inspect",
     ])
   func help(_ command: String) throws {
     let text = try weft("bundle", command, "--help").output
@@ -38,7 +38,11 @@ struct BundleCommandTests {
       return try JSONValue(result.output)
     }
     let made = try object(weft("bundle", "new", "second", "--in", folder.path, "--json"))
-    #expect(made["files"].list.compactMap(\.string) == ["bundle.yaml", "main.lua", "README.md", "tests/main_test.lua"])
+    let help = [".luarc.json", ".weft/weft.lua", ".weft/weft-test.lua"]
+    #expect(
+      made["files"].list.compactMap(\.string) == ["bundle.yaml", "main.lua", "README.md", "tests/main_test.lua"] + help)
+    let renewed = try object(weft("bundle", "editor", folder.path("second"), "--json"))
+    #expect(renewed["files"].list.compactMap(\.string) == help)
     let keys = try object(weft("bundle", "keygen", folder.path("k"), "--json"))
     #expect(keys["privateKey"].string == folder.path("k.key.pem"))
     let archive = folder.path("greeting.weft")
@@ -54,6 +58,28 @@ struct BundleCommandTests {
     #expect(shown["name"].string == "greeting" && shown["signatures"][0]["validity"].string == "unknown")
     #expect(shown["settings"].list.compactMap { $0["name"].string } == ["header", "hidden"])
     #expect(try weft("bundle", "check", bundle, "--json").output.isEmpty)
+  }
+
+  @Test("a new bundle has what editors need, which is no part of it and can be written anew")
+  func editor() throws {
+    let help = [".luarc.json", ".weft/weft.lua", ".weft/weft-test.lua"]
+    let configuration = try JSONValue(try #require(readFile("\(bundle)/.luarc.json")))
+    let library = try #require(configuration["workspace.library"].list.first?.string)
+    #expect(readFile("\(bundle)/\(library)/weft.lua")?.contains("---@class weft.Handle") == true)
+    #expect(readFile("\(bundle)/\(library)/weft-test.lua")?.contains("---@class weft.test.Request") == true)
+    let digest = try weft("bundle", "digest", bundle).output
+    let packed = try weft("bundle", "pack", bundle, "-o", folder.path("g.weft"), "--json").output
+    #expect(
+      try JSONValue(packed)["files"].list.compactMap(\.string)
+        == ["README.md", "bundle.yaml", "main.lua", "tests/main_test.lua"])
+    for path in help { #expect(unlink("\(bundle)/\(path)") == 0) }
+    #expect(try weft("bundle", "digest", bundle).output == digest)
+    try folder.write("greeting/.luarc.json", "{}\n")
+    _ = try weft("bundle", "editor", bundle + "/")
+    #expect(try JSONValue(try #require(readFile("\(bundle)/.luarc.json")))["runtime.version"].string == "Lua 5.4")
+    #expect(try weft("bundle", "digest", bundle).output == digest)
+    let mistaken = try weft("bundle", "editor", folder.path, code: 1)
+    #expect(mistaken.errorOutput.contains("has no bundle.yaml; name the folder of a bundle"))
   }
 
   @Test("the private key is for its owner alone, is never shown, and is not overwritten")

@@ -52,6 +52,43 @@ struct FilterToolTests {
     #expect(try WeftBinary.run("filter", "run", "\(folder.path)/tool", "-H", "no header").code == 2)
   }
 
+  @Test("colour is for terminals, and for users who want it; with --json there is none")
+  func colour() throws {
+    let folder = try folder("test('tool', function() fail('\\27[31mred') end)")
+    let commands = [
+      "filter test \(folder.path)/tool --coverage", "filter run \(folder.path)/tool",
+      "filter bench \(folder.path)/tool --seconds 0.1",
+    ]
+    func shown(_ command: String, _ environment: String) throws -> String {
+      // What script(1) runs has a terminal.
+      try Tool.run("script", ["-qec", "env \(environment) \(WeftBinary.path) \(command)", "\(folder.path)/typescript"])
+        .output
+    }
+    for command in commands {
+      #expect(try shown(command, "-u NO_COLOR TERM=xterm").contains("\u{1b}["), "\(command)")
+      for plain in ["TERM=xterm NO_COLOR=1", "-u NO_COLOR TERM=dumb"] {
+        #expect(try !shown(command, plain).contains("\u{1b}"), "\(command) with \(plain)")
+      }
+      #expect(try !shown(command + " --json", "-u NO_COLOR TERM=xterm").contains("\u{1b}"), "\(command)")
+      #expect(try !Tool.run("sh", ["-c", "\(WeftBinary.path) \(command)"]).output.contains("\u{1b}"), "\(command)")
+    }
+  }
+
+  @Test("with --json, mistakes are JSON on standard error")
+  func mistakes() throws {
+    let folder = try folder("")
+    for arguments in [
+      ["run", "\(folder.path)/nowhere"], ["bench", "\(folder.path)/tool", "--response", "\(folder.path)/none"],
+    ] {
+      let result = try Tool.run(WeftBinary.path, ["filter"] + arguments + ["--json"])
+      #expect(result.code == 1 && result.output.isEmpty)
+      #expect(try JSONValue(result.errorOutput)["severity"].string == "error")
+    }
+    let settings = try WeftBinary.run("filter", "run", "\(folder.path)/tool", "--settings", "valu: v", "--json")
+    #expect(
+      try JSONValue(settings.errorOutput)["message"].string?.contains("settings.valu: the bundle has no such") == true)
+  }
+
   @Test("bench: measures each function")
   func bench() throws {
     let folder = try folder("")

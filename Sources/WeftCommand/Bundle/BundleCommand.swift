@@ -20,27 +20,13 @@ struct BundleCommand: ParsableCommand {
       Documentation: docs/bundles.md
       """,
     subcommands: [
-      BundleNewCommand.self, BundleCheckCommand.self, BundlePackCommand.self, BundleDigestCommand.self,
+      BundleNewCommand.self, BundleEditorCommand.self, BundleCheckCommand.self, BundlePackCommand.self,
+      BundleDigestCommand.self,
       BundleKeygenCommand.self, BundleSignCommand.self, BundleVerifyCommand.self, BundleInspectCommand.self,
     ])
 
   /// Reads a bundle, or says what is wrong with it and ends with 1.
   static func read(_ path: String, json: Bool = false) throws -> Bundle {
-    do {
-      return try Bundle(at: path)
-    } catch {
-      Findings(error.diagnostics).print(json: json, to: 2)
-      throw ExitCode(1)
-    }
-  }
-
-  /// Says why something failed, and ends with 1.
-  static func fail(_ error: any Error, json: Bool = false) -> ExitCode {
-    switch error {
-    case let error as ConfigError: Findings(error.diagnostics).print(json: json, to: 2)
-    case let error as ExitCode: return error
-    default: Terminal.printError(Terminal.styled("error: \(Terminal.harmless("\(error)"))", .red, 2))
-    }
-    return ExitCode(1)
+    try Findings.orExit(json: json) { try Bundle(at: path) }
   }
 }

@@ -32,7 +32,7 @@ struct BundleInspectCommand: ParsableCommand {
       let description = BundleDescription(bundle, report)
       print(json ? description.json : Terminal.harmless(description.text), terminator: json ? "\n" : "")
     } catch {
-      throw BundleCommand.fail(error, json: json)
+      throw Findings.fail(error, json: json)
     }
   }
 }

@@ -35,7 +35,7 @@ struct BundleKeygenCommand: ParsableCommand {
       try key.withPEM { try BundleOutput.writeSecret(to: privatePath, $0) }
       try BundleOutput.write(Array(key.publicPEM.utf8), to: publicPath)
     } catch {
-      throw BundleCommand.fail(error)
+      throw Findings.fail(error, json: json)
     }
     if json {
       var object = JSONObject()

@@ -4,9 +4,10 @@ import WeftBundle
 struct BundleNewCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "new",
-    abstract: "Make a bundle to start from: manifest, script, README and tests.",
+    abstract: "Make a bundle to start from: manifest, script, README, tests, and help for editors.",
     discussion: """
-      Makes the folder NAME, which must not be there yet. What is in it works and passes its tests as it stands.
+      Makes the folder NAME, which must not be there yet. What is in it works and passes its tests as it stands. Editors \
+      with the Lua language server that open the folder complete and check what scripts and tests use.
 
       Example:
         weft bundle new greeting
@@ -30,21 +31,12 @@ struct BundleNewCommand: ParsableCommand {
   func run() throws {
     let folder = self.in == "." ? name : "\(self.in)/\(name)"
     let files = BundleTemplate(name: name).files
-    do {
+    try Findings.orExit(json: json) {
       try BundleOutput.makeFolder(folder)
-      for file in files { try BundleOutput.write(Array(file.text.utf8), to: "\(folder)/\(file.path)") }
-    } catch {
-      throw BundleCommand.fail(error)
+      try BundleTemplate.write(files, to: folder)
     }
-    if json {
-      var object = JSONObject()
-      object.add("folder", folder)
-      object.add("files", files.map(\.path))
-      return print(object)
-    }
-    var table = Table(columns: ["file", "what it is"])
-    for file in files { table.add(["\(folder)/\(file.path)", file.purpose]) }
-    print(table.text(isTerminal: Terminal.hasColor(1)), terminator: "")
+    BundleTemplate.printList(files, in: folder, json: json)
+    if json { return }
     print(
       """
 

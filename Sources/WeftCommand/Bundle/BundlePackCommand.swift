@@ -45,7 +45,7 @@ struct BundlePackCommand: ParsableCommand {
       }
       try BundleOutput.write(archive, to: file)
     } catch {
-      throw BundleCommand.fail(error, json: json)
+      throw Findings.fail(error, json: json)
     }
     if json {
       var object = JSONObject()

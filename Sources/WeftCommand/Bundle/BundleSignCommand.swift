@@ -46,7 +46,7 @@ struct BundleSignCommand: ParsableCommand {
       id = key.verifyingKey.id
       count = signatures.signatures.count
     } catch {
-      throw BundleCommand.fail(error, json: json)
+      throw Findings.fail(error, json: json)
     }
     if json {
       var object = JSONObject()

@@ -1,4 +1,5 @@
 import WeftConfig
+import WeftFilterTest
 
 /// What `weft bundle new` writes.
 struct BundleTemplate {
@@ -19,7 +20,29 @@ struct BundleTemplate {
       File(path: "main.lua", purpose: "the filter", text: script),
       File(path: "README.md", purpose: "what it does, for its users", text: readme),
       File(path: "tests/main_test.lua", purpose: "its tests", text: tests),
-    ]
+    ] + Self.editorFiles
+  }
+
+  static func write(_ files: [File], to folder: String) throws {
+    for file in files { try BundleOutput.write(Array(file.text.utf8), to: "\(folder)/\(file.path)") }
+  }
+
+  /// Prints what was written.
+  static func printList(_ files: [File], in folder: String, json: Bool) {
+    if json {
+      var object = JSONObject()
+      object.add("folder", folder)
+      object.add("files", files.map(\.path))
+      return print(object)
+    }
+    var table = Table(columns: ["file", "what it is"])
+    for file in files { table.add(["\(folder)/\(file.path)", file.purpose]) }
+    print(table.text(isTerminal: Terminal.hasColor(1)), terminator: "")
+  }
+
+  /// What makes editors know the API. No part of the bundle.
+  static var editorFiles: [File] {
+    EditorHelp.files.map { File(path: $0.path, purpose: $0.purpose, text: $0.text) }
   }
 
   private var manifest: String {
@@ -56,7 +79,8 @@ struct BundleTemplate {
 
   private var script: String {
     """
-    -- Runs for each request, on its way to the service.
+    ---Runs for each request, on its way to the service.
+    ---@param request weft.Handle
     function on_request(request)
       local settings = request:settings()
       local headers = request:headers()
@@ -67,7 +91,8 @@ struct BundleTemplate {
       headers:replace(settings.header, "\(name)")
     end
 
-    -- Runs for each response, on its way back.
+    ---Runs for each response, on its way back.
+    ---@param response weft.Handle
     function on_response(response)
       response:headers():replace(response:settings().header, "\(name)")
     end

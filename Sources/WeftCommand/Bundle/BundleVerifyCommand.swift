@@ -37,7 +37,7 @@ struct BundleVerifyCommand: ParsableCommand {
     do {
       report = try SignatureReport(bundle, keys: try key.map(KeyFile.publicKey))
     } catch {
-      throw BundleCommand.fail(error, json: json)
+      throw Findings.fail(error, json: json)
     }
     let isVerified = all ? report.signers.count == key.count : !report.signers.isEmpty
     if json {

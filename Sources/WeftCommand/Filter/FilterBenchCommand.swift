@@ -1,5 +1,4 @@
 import ArgumentParser
-import Glibc
 import WeftFilterTest
 
 struct FilterBenchCommand: ParsableCommand {
@@ -32,8 +31,8 @@ struct FilterBenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    let timing = try Output.orExit { try FilterTiming(folder, input.input(), seconds: seconds) }
-    Output.write(json ? timing.json : timing.text(usesColor: isatty(1) == 1))
+    let timing = try Findings.orExit(json: json) { try FilterTiming(folder, input.input(), seconds: seconds) }
+    Terminal.write(json ? timing.json : timing.text(usesColor: Terminal.hasColor(1)), to: 1)
     if timing.error != nil { throw ExitCode(1) }
   }
 }

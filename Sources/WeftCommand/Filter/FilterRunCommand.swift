@@ -25,19 +25,19 @@ struct FilterRunCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let trial = try Output.orExit { try FilterTrial(folder, input.input()) }
+    let trial = try Findings.orExit(json: json) { try FilterTrial(folder, input.input()) }
     if json {
-      Output.write(trial.json)
+      Terminal.write(trial.json, to: 1)
     } else {
-      let isTerminal = isatty(1) == 1
-      Output.write(trial.text(width: isTerminal ? Self.terminalWidth : 120, usesColor: isTerminal))
+      Terminal.write(trial.text(width: Self.width, usesColor: Terminal.hasColor(1)), to: 1)
     }
     if trial.error != nil { throw ExitCode(1) }
   }
 
-  private static var terminalWidth: Int {
+  /// Columns of the terminal, if there is one.
+  private static var width: Int {
     var size = winsize()
-    guard ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 40 else { return 120 }
+    guard isatty(1) == 1, ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 40 else { return 120 }
     return Int(size.ws_col)
   }
 }

@@ -73,31 +73,33 @@ struct FilterTestCommand: ParsableCommand {
       if try !runOnce(options) { throw ExitCode(1) }
       return
     }
-    var changes = try FolderWatch()
+    var changes = try Findings.orExit(json: json) { try FolderWatch() }
     while true {
       changes.begin(folders)
-      if !json && isatty(1) == 1 { Output.write("\u{1b}[2J\u{1b}[H") }
+      if !json && isatty(1) == 1 { Terminal.write("\u{1b}[2J\u{1b}[H", to: 1) }
       _ = try runOnce(options)
-      if !json { Output.write("\nwaiting for changes; Ctrl-C ends this\n") }
+      if !json { Terminal.write("\nwaiting for changes; Ctrl-C ends this\n", to: 1) }
       changes.wait()
     }
   }
 
   private func runOnce(_ options: TestOptions) throws -> Bool {
-    let console = ConsoleReport(usesColor: isatty(1) == 1, isVerbose: verbose)
+    let console = ConsoleReport(usesColor: Terminal.hasColor(1), isVerbose: verbose)
     let runner = TestRunner(options)
     let isJSON = json
-    runner.onFile = { Output.write(isJSON ? JSONReport.text($0) : console.text($0)) }
+    runner.onFile = { Terminal.write(isJSON ? JSONReport.text($0) : console.text($0), to: 1) }
     let report = runner.run(folders)
     let lines = CoverageReport(runner.coverage.flatMap(\.files))
     if json {
-      Output.write(JSONReport.summary(report, coverage: lines.files))
+      Terminal.write(JSONReport.summary(report, coverage: lines.files), to: 1)
     } else {
-      if coverage && !lines.files.isEmpty { Output.write(lines.text(usesColor: isatty(1) == 1)) }
-      Output.write(console.summary(report))
+      if coverage && !lines.files.isEmpty { Terminal.write(lines.text(usesColor: Terminal.hasColor(1)), to: 1) }
+      Terminal.write(console.summary(report), to: 1)
     }
-    if let junit { try Output.save(JUnitReport.text(report), to: junit) }
-    if let coverageLcov { try Output.save(lines.lcov, to: coverageLcov) }
+    try Findings.orExit(json: json) {
+      if let junit { try FileText.write(JUnitReport.text(report), to: junit) }
+      if let coverageLcov { try FileText.write(lines.lcov, to: coverageLcov) }
+    }
     return report.isSuccess
   }
 }
