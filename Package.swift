@@ -20,15 +20,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
     .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
-    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: [
@@ -108,39 +104,12 @@ let package = Package(
         .product(name: "SwiftASN1", package: "swift-asn1"),
         .product(name: "X509", package: "swift-certificates"),
       ]),
-    .target(
-      name: "WeftControl",
-      dependencies: [
-        "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle",
-        .product(name: "GRPCCore", package: "grpc-swift-2"),
-        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
-        .product(name: "Hummingbird", package: "hummingbird"),
-        .product(name: "HummingbirdTLS", package: "hummingbird"),
-        .product(name: "Logging", package: "swift-log"),
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
-        .product(name: "NIOSSL", package: "swift-nio-ssl"),
-      ]),
-    // A proxy's end of the mesh: the stream to the control plane, its cache, its identity, its listeners.
-    .target(
-      name: "WeftMesh",
-      dependencies: [
-        "WeftProtocol", "WeftIdentity", "WeftConfig", "WeftBundle", "WeftProxy", "WeftTelemetry",
-        .product(name: "GRPCCore", package: "grpc-swift-2"),
-        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
-        .product(name: "Logging", package: "swift-log"),
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
-        .product(name: "NIOSSL", package: "swift-nio-ssl"),
-      ]),
 
     // The command line. `WeftCommand` is a library so that a package with filters of its own builds its own `weft`.
     .target(
       name: "WeftCommand",
       dependencies: [
         "WeftProxy", "WeftFilters", "WeftLua", "WeftFilterTest", "WeftBundle", "WeftCrypto", "WeftIO",
-        "WeftControl", "WeftMesh", "WeftStore", "WeftIdentity", "WeftConfig",
-        .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
@@ -162,8 +131,6 @@ let package = Package(
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
     .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore"]),
     .testTarget(name: "WeftIdentityTests", dependencies: ["WeftIdentity"]),
-    .testTarget(name: "WeftControlTests", dependencies: ["WeftControl"]),
-    .testTarget(name: "WeftMeshTests", dependencies: ["WeftMesh"]),
     // Drives the built binary; depends on it so that it is built.
     .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),
   ],
