@@ -92,13 +92,13 @@ static void reset(wl_slot *s) {
   give_back(s);
 }
 
-static int settle(wl_slot *s, int status, int results, int expired) {
+static int settle(wl_slot *s, int status, int results, int left) {
   wl_host *h = s->host;
   if (WL_LIKELY(status == LUA_OK)) {
     forget_calls(s);
     lua_settop(s->thread, WL_PARKED);
     give_back(s);
-    return WL_DONE;
+    return WL_UNLIKELY(left) ? WL_DONE_SLOWLY : WL_DONE;
   }
   if (status == LUA_YIELD) {
     int wait = s->wait;
@@ -116,6 +116,8 @@ static int settle(wl_slot *s, int status, int results, int expired) {
     }
     return wait;
   }
+  int expired = left == WL_EXPIRED;
+  wl_count_failure(h);
   int outcome = wl_failed(h, s->thread, status, expired);
   // A thread that has died keeps the hooks switched off if a hook killed it, so that its to-be-closed variables could
   // run forever: it is left to the collector, which does not run them.
@@ -144,9 +146,8 @@ static int run(wl_slot *s, void *exchange, int arguments) {
   h->running = NULL;
   s->exchange = NULL;
   s->chunk = NULL;
-  int expired = h->expired;
-  wl_leave(h);
-  return settle(s, status, results, expired);
+  int left = wl_leave(h);
+  return settle(s, status, results, left);
 }
 
 int wl_start(wl_host *h, int function, void *exchange, void *owner, int settings, wl_slot **waiting) {

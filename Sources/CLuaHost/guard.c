@@ -83,6 +83,7 @@ static void tick(int number, siginfo_t *info, void *context) {
     g->since = now;
   } else {
     wl_host *h = g->host;
+    h->noticed = 1;
     if (!h->expired && now - g->since >= h->cpu_limit) h->expired = 1;
     // Set again at each tick: the thread that computes may be another one by now.
     if (h->expired) lua_sethook(h->current, stop, EVERYTHING, 1);
@@ -146,14 +147,32 @@ int wl_enter(wl_host *h, lua_State *L) {
   return 1;
 }
 
-void wl_leave(wl_host *h) {
+int wl_leave(wl_host *h) {
   guard *g = own_guard;
   if (g) g->sequence = g->sequence + 1;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
-  if (WL_UNLIKELY(h->expired)) {
+  // Only now, when no tick takes the call for one that runs.
+  if (WL_LIKELY(!h->noticed)) return 0;
+  int left = h->expired ? WL_EXPIRED : WL_NOTICED;
+  h->noticed = 0;
+  // It had begun up to a tick before it was first seen.
+  if (g) h->spent += thread_time() - g->since + TICK_NANOSECONDS;
+  if (h->expired) {
     lua_sethook(h->current, NULL, 0, 0);
     h->expired = 0;
   }
+  return left;
+}
+
+void wl_count_failure(wl_host *h) {
+  guard *g = own_guard;
+  if (g && g->seen == g->sequence - 1 && h->spent == 0) h->spent = thread_time() - g->since + TICK_NANOSECONDS / 2;
+}
+
+uint64_t wl_take_spent(wl_host *h) {
+  uint64_t spent = h->spent;
+  h->spent = 0;
+  return spent;
 }
 
 int wl_can_interrupt(void) {

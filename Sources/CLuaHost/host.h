@@ -36,6 +36,10 @@ struct wl_host {
   lua_State *volatile current;
   // The call has used up its processor time. Set by the signal handler on this very thread.
   volatile sig_atomic_t expired;
+  // The call has been found computing at two ticks or more. Set by the same; also set when `expired` is.
+  volatile sig_atomic_t noticed;
+  // Processor time of calls that were noticed; see wl_take_spent.
+  uint64_t spent;
   // Coroutines are being closed, so that none of their code may wait.
   int closing;
   uint64_t cpu_limit;
@@ -119,7 +123,11 @@ uint64_t wl_wall(const wl_host *host);
 
 // guard.c: bounds a call's processor time. `wl_enter` returns 0 when the system gives no timer.
 int wl_enter(wl_host *host, lua_State *L);
-void wl_leave(wl_host *host);
+// What ticks have seen of the call that is left.
+enum { WL_NOTICED = 1, WL_EXPIRED = 2 };
+int wl_leave(wl_host *host);
+// The call that has just been left has failed: counts its time for `wl_take_spent` even if only one tick has found it.
+void wl_count_failure(wl_host *host);
 // Raises when the call has used up its time. For C code that loops; Lua code is stopped by a hook.
 void wl_check_time(lua_State *L, wl_host *host);
 

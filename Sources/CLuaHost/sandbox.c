@@ -83,7 +83,18 @@ static int guarded_handler(lua_State *L) {
   return 1;
 }
 
-static int finish_xpcall(lua_State *L, int status, lua_KContext kept) {
+// Calls within which one may still be protected. An error that a protected call catches gives the C stack back but not
+// the calls above, so that without this, calls could be nested until memory ends; and then each error takes as long as the
+// calls are many.
+#define PROTECTED_DEPTH 2000
+
+static void check_depth(lua_State *L) {
+  lua_Debug ar;
+  if (lua_getstack(L, PROTECTED_DEPTH, &ar)) luaL_error(L, "stack overflow (pcall within %d calls)", PROTECTED_DEPTH);
+}
+
+// For xpcall and pcall. kept: values at the bottom of the stack that are no results.
+static int finish_protected(lua_State *L, int status, lua_KContext kept) {
   if (status != LUA_OK && status != LUA_YIELD) {
     lua_pushboolean(L, 0);
     lua_pushvalue(L, -2);
@@ -92,16 +103,25 @@ static int finish_xpcall(lua_State *L, int status, lua_KContext kept) {
   return lua_gettop(L) - (int)kept;
 }
 
+static int sandbox_pcall(lua_State *L) {
+  luaL_checkany(L, 1);
+  check_depth(L);
+  lua_pushboolean(L, 1);
+  lua_insert(L, 1);
+  return finish_protected(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, finish_protected), 0);
+}
+
 static int sandbox_xpcall(lua_State *L) {
   int count = lua_gettop(L);
   luaL_checktype(L, 2, LUA_TFUNCTION);
+  check_depth(L);
   lua_pushvalue(L, 2);
   lua_pushcclosure(L, guarded_handler, 1);
   lua_replace(L, 2);
   lua_pushboolean(L, 1);
   lua_pushvalue(L, 1);
   lua_rotate(L, 3, 2);
-  return finish_xpcall(L, lua_pcallk(L, count - 2, LUA_MULTRET, 2, 2, finish_xpcall), 2);
+  return finish_protected(L, lua_pcallk(L, count - 2, LUA_MULTRET, 2, 2, finish_protected), 2);
 }
 
 // The bundle's own files. `a.b` is a/b.lua or a/b/init.lua. A file is run once in a state.
@@ -208,8 +228,9 @@ void wl_install_sandbox(lua_State *L) {
   static const char *const os[] = {"execute", "exit", "getenv", "remove", "rename", "setlocale", "tmpname", NULL};
   static const luaL_Reg functions[] = {
       {"load", sandbox_load},       {"loadstring", sandbox_load},           {"collectgarbage", sandbox_collectgarbage},
-      {"xpcall", sandbox_xpcall},   {"setmetatable", sandbox_setmetatable}, {"require", sandbox_require},
-      {"print", sandbox_print},     {"warn", sandbox_warn},                 {NULL, NULL},
+      {"pcall", sandbox_pcall},     {"xpcall", sandbox_xpcall},             {"setmetatable", sandbox_setmetatable},
+      {"require", sandbox_require}, {"print", sandbox_print},               {"warn", sandbox_warn},
+      {NULL, NULL},
   };
   lua_pushglobaltable(L);
   remove_fields(L, base);

@@ -44,7 +44,7 @@ extension TestWorld {
     var fields: [(name: String, value: LuaValue)] = []
     if let response = exchange.response, case .table(let message) = MessageText.value(response) { fields = message }
     if let request = exchange.upstreamRequest { fields.append(("upstream", MessageText.value(request))) }
-    let isOwn = isLocal && details != "lua_error" && running[id]?.hasUpstreamFailed != true
+    let isOwn = isLocal && details != "lua_error" && details != "lua_tripped" && running[id]?.hasUpstreamFailed != true
     fields += [
       ("responded", .bool(isOwn)), ("details", .text(details)), ("aborted", .bool(exchange.isAborted)),
       ("error", .text(failures)),

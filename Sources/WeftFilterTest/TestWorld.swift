@@ -84,9 +84,11 @@ final class TestWorld {
     var fields = ["\"bundle\":\(JSONText.quote(bundlePath))"]
     let settings = options["settings"]
     if !settings.isNone { fields.append("\"settings\":\(settings.json(folder.bundle.manifest.settings))") }
-    for name in ["onError", "limits", "services"] where !options[name].isNone {
+    for name in ["onError", "limits", "services", "trip"] where !options[name].isNone {
       fields.append("\(JSONText.quote(name)):\(options[name].json)")
     }
+    // Each request of a test is for itself.
+    if options["trip"].isNone { fields.append("\"trip\":{\"failures\":0}") }
     let text = "{\(fields.joined(separator: ","))}"
     let filter: HTTPFilter
     do {

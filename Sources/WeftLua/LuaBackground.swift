@@ -14,6 +14,8 @@ final class LuaBackground {
   private var works: [LuaWork] = []
   private var users = 0
   private var hasLoaded = false
+  /// In milliseconds: no run begins before, because the last one took long.
+  fileprivate var pausedUntil: UInt64 = 0
 
   /// What became of runs.
   private struct Series {
@@ -69,8 +71,16 @@ final class LuaBackground {
 
   fileprivate func cancel(_ timer: WorkerTimer) { worker.cancel(timer) }
 
+  /// A run has ended, or waits.
+  fileprivate func pace(_ outcome: Int32) {
+    let spent = wl_take_spent(state.host)
+    if spent == 0 { return }
+    let pause = spent &+ LuaPace.pause(spent, hasFailed: outcome >= WL_FAILED)
+    pausedUntil = now + pause / 1_000_000 + 1
+  }
+
   fileprivate func count(_ outcome: Int32) {
-    if outcome == WL_DONE {
+    if outcome == WL_DONE || outcome == WL_DONE_SLOWLY {
       series?.done.add()
       return
     }
@@ -94,11 +104,16 @@ final class LuaWork {
     case every(Int32, UInt64)
   }
 
+  /// Milliseconds.
+  private static let longestDelay: UInt64 = 60_000
+
   private unowned let background: LuaBackground
   private let kind: Kind
   /// The coroutine of a run that waits.
   private var slot: UnsafeMutablePointer<wl_slot>?
   private var next: UInt64 = 0
+  /// Runs in a row that broke a limit.
+  private var brokenLimits: UInt64 = 0
   private lazy var timer = WorkerTimer { [unowned self] in fire() }
 
   fileprivate init(_ background: LuaBackground, _ kind: Kind) {
@@ -125,7 +140,10 @@ final class LuaWork {
   func wake() { background.schedule(timer, at: 0) }
 
   private func fire() {
-    guard let waiting = slot else { return run() }
+    guard let waiting = slot else {
+      if background.now < background.pausedUntil { return background.schedule(timer, at: background.pausedUntil) }
+      return run()
+    }
     slot = nil
     settle(wl_resume(waiting, nil, nil), waiting)
   }
@@ -141,6 +159,7 @@ final class LuaWork {
   }
 
   private func settle(_ outcome: Int32, _ waiting: UnsafeMutablePointer<wl_slot>?) {
+    background.pace(outcome)
     switch Int(outcome) {
     case WL_SLEEP, WL_WAIT_EVENTS:
       guard let waiting else { return }
@@ -155,6 +174,9 @@ final class LuaWork {
       guard case .every(_, let interval) = kind else { return }
       // What was missed while a run took too long is not made up for.
       next = max(next + interval, background.now + 1)
+      // One that breaks a limit each time is tried ever more rarely.
+      brokenLimits = outcome == WL_FAILED_CPU || outcome == WL_FAILED_MEMORY ? min(brokenLimits + 1, 16) : 0
+      if brokenLimits > 0 { next = max(next, background.now + min(interval << brokenLimits, Self.longestDelay)) }
       background.schedule(timer, at: next)
     }
   }

@@ -10,26 +10,38 @@ import WeftTelemetry
 ///
 /// A call that ends at once leaves nothing behind. One that waits leaves its coroutine with the exchange, in a
 /// `WaitingCalls`, until what it waits for has come or the exchange ends.
+///
+/// What a call costs others is bounded in two ways, both by the filter and its worker alone: it trips when the script keeps
+/// failing (`LuaTrip`), and waits a while after a call that took long (`LuaPace`).
 final class LuaFilter: HTTPFilter {
   let type: LuaFilterUse
   let state: LuaState
   /// Where the filter's worker counts.
   let shard: MetricsShard
   private let host: OpaquePointer
-  private let series: LuaCounters
-  private let own: UnsafeMutablePointer<Own>
+  let series: LuaCounters
+  let own: UnsafeMutablePointer<Own>
   private let bodyLimit: Int
   private let clearsRoute: Bool
+  let pacesCalls: Bool
 
   /// What changes. Behind a pointer, where access needs no exclusivity check.
-  private struct Own {
+  struct Own {
     /// The settings' table, made by the first call, because a state is touched on its worker's thread only.
     var settings: Int32 = LUA_NOREF
     var isPrepared = false
-    var sample: UInt32 = 0
+    /// A call must ask first whether it may be made.
+    var isGated = false
+    /// Calls. The first one is one of those that are timed, so that it comes by `startSlowly`.
+    var calls: UInt32 = LuaMetrics.sampling - 1
+    var trip = LuaTrip()
+    var pace = LuaPace()
+    /// Exchanges that are held back.
+    var held = 0
   }
 
-  init(_ type: LuaFilterUse, _ state: LuaState, _ worker: WorkerContext) {
+  /// - Parameter pacesCalls: whether it waits after a call that took long.
+  init(_ type: LuaFilterUse, _ state: LuaState, _ worker: WorkerContext, pacesCalls: Bool = true) {
     self.type = type
     self.state = state
     host = state.host
@@ -37,6 +49,7 @@ final class LuaFilter: HTTPFilter {
     series = LuaCounters(type.metrics, worker.metrics, filter: type.filterName, bundle: type.program.name)
     bodyLimit = type.program.limits.body
     clearsRoute = type.clearsRoute
+    self.pacesCalls = pacesCalls
     own = .allocate(capacity: 1)
     own.initialize(to: Own())
   }
@@ -59,7 +72,12 @@ final class LuaFilter: HTTPFilter {
     state.background?.start()
   }
 
-  override func onStop() { state.background?.stop() }
+  override func onStop() {
+    state.background?.stop()
+    if own.pointee.trip.isTripped { series.tripped.sub() }
+    own.pointee.trip = LuaTrip()
+    own.pointee.isGated = false
+  }
 
   // MARK: Phases
 
@@ -79,7 +97,7 @@ final class LuaFilter: HTTPFilter {
   override func onLog(_ x: Exchange) {
     var slot: UnsafeMutablePointer<wl_slot>?
     let outcome = start(Int32(WL_ON_LOG), x, &slot)
-    if outcome != WL_DONE { report(outcome, x.now) }
+    if outcome != WL_DONE { endOfLog(x, outcome) }
   }
 
   override func onRequestBody(_ x: Exchange, _ chunk: inout BodyChunk) -> FilterVerdict {
@@ -102,6 +120,11 @@ final class LuaFilter: HTTPFilter {
         x.worker.cancelTimer(x.reference)
       }
     }
+    if waiting.pointee.isHeld {
+      waiting.pointee.isHeld = false
+      own.pointee.held -= 1
+      return WaitingCalls.isRequestSide(x.phase) ? onRequest(x) : onResponse(x)
+    }
     switch x.phase {
     case .request, .response, .ended:
       guard let slot = waiting.pointee[x.phase] else { return .next }
@@ -116,6 +139,7 @@ final class LuaFilter: HTTPFilter {
   override func onEnd(_ x: Exchange) {
     guard let waiting = WaitingCalls.of(x) else { return }
     if waiting.pointee.isSuspended { series.suspended.sub() }
+    if waiting.pointee.isHeld { own.pointee.held -= 1 }
     if let slot = waiting.pointee.request { wl_cancel(slot) }
     if let slot = waiting.pointee.response { wl_cancel(slot) }
     WaitingCalls.drop(x)
@@ -127,13 +151,25 @@ final class LuaFilter: HTTPFilter {
   private func start(
     _ function: Int32, _ x: Exchange, _ slot: inout UnsafeMutablePointer<wl_slot>?
   ) -> Int32 {
+    if own.pointee.isGated { return startGated(function, x, &slot) }
     series.calls.add()
-    own.pointee.sample &+= 1
-    if !own.pointee.isPrepared || own.pointee.sample & (LuaMetrics.sampling - 1) == 0 {
-      return startSlowly(function, x, &slot)
-    }
+    own.pointee.calls &+= 1
+    if own.pointee.calls & (LuaMetrics.sampling - 1) == 0 { return startSlowly(function, x, &slot) }
     return wl_start(
       host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
+  }
+
+  /// A call that must ask first.
+  @inline(never)
+  private func startGated(
+    _ function: Int32, _ x: Exchange, _ slot: inout UnsafeMutablePointer<wl_slot>?
+  ) -> Int32 {
+    if let refusal = admit(function, x) { return refusal }
+    series.calls.add()
+    own.pointee.calls &+= 1
+    let outcome = startSlowly(function, x, &slot)
+    if outcome == WL_DONE { settleTrial(Int(function), x) }
+    return outcome
   }
 
   /// The first call, and those that are timed.
@@ -143,7 +179,10 @@ final class LuaFilter: HTTPFilter {
   ) -> Int32 {
     if !own.pointee.isPrepared {
       if let tape = type.settings {
-        guard let settings = state.makeSettings(tape) else { return Int32(WL_FAILED_MEMORY) }
+        guard let settings = state.makeSettings(tape) else {
+          own.pointee.calls = LuaMetrics.sampling - 1
+          return Int32(WL_FAILED_MEMORY)
+        }
         own.pointee.settings = settings
       }
       own.pointee.isPrepared = true
@@ -169,9 +208,12 @@ final class LuaFilter: HTTPFilter {
   // MARK: What comes of a call
 
   private func verdict(_ x: Exchange, _ outcome: Int32, _ slot: UnsafeMutablePointer<wl_slot>?) -> FilterVerdict {
+    let spent = wl_take_spent(host)
+    if spent > 0 { pace(spent, hasFailed: outcome >= WL_FAILED, x.now) }
     switch Int(outcome) {
-    case WL_DONE:
+    case WL_DONE, WL_DONE_SLOWLY:
       WaitingCalls.end(x)
+      settleTrial(WaitingCalls.isRequestSide(x.phase) ? WL_ON_REQUEST : WL_ON_RESPONSE, x)
       return .next
     case WL_WAIT_BODY:
       suspend(x, slot)
@@ -195,7 +237,12 @@ final class LuaFilter: HTTPFilter {
       return .suspend
     case WL_RESPONDED:
       WaitingCalls.end(x)
+      settleTrial(WaitingCalls.isRequestSide(x.phase) ? WL_ON_REQUEST : WL_ON_RESPONSE, x)
       return .respond
+    case Self.held: return hold(x)
+    case Self.refused:
+      WaitingCalls.end(x)
+      return refuse(x)
     default:
       WaitingCalls.end(x)
       return failed(x, outcome)
@@ -210,17 +257,32 @@ final class LuaFilter: HTTPFilter {
   }
 
   private func failed(_ x: Exchange, _ outcome: Int32) -> FilterVerdict {
-    report(outcome, x.now)
-    if type.onError == .skip { return .next }
-    x.respond(500, body: Bytes("a filter failed\n"), details: "lua_error")
+    report(outcome, x)
+    return type.onError == .skip ? .next : deny(x, details: "lua_error")
+  }
+
+  func deny(_ x: Exchange, details: StaticString) -> FilterVerdict {
+    x.respond(500, body: Bytes("a filter failed\n"), details: details)
     x.addFlags(.filterError)
     return .respond
   }
 
-  private func report(_ outcome: Int32, _ now: UInt64) {
+  private func endOfLog(_ x: Exchange, _ outcome: Int32) {
+    let spent = wl_take_spent(host)
+    if spent > 0 { pace(spent, hasFailed: outcome >= WL_FAILED, x.now) }
+    switch Int(outcome) {
+    case WL_DONE_SLOWLY: settleTrial(WL_ON_LOG, x)
+    case Self.held: break
+    case Self.refused: if isFirst(WL_ON_LOG) { series.skipped.add() }
+    default: report(outcome, x)
+    }
+  }
+
+  private func report(_ outcome: Int32, _ x: Exchange) {
     let failure = state.failure(outcome)
     if failure.reason == .limit { series.limits.add() } else { series.errors.add() }
-    guard let suppressed = state.errorLog.take(now: now) else { return }
+    noteFailure(failure, x)
+    guard let suppressed = state.errorLog.take(now: x.now) else { return }
     var metadata: Logger.Metadata = [
       "filter": "\(type.filterName)", "bundle": "\(type.program.name)", "reason": "\(failure.reason.rawValue)",
     ]

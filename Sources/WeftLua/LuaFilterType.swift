@@ -11,6 +11,7 @@ import WeftFilter
 ///   bundle: tenant-tag            # or ./path/to/folder; or script: |...; or file: ./tag.lua
 ///   settings: {header: x-tenant}  # what the bundle's schema allows
 ///   onError: deny                 # or skip
+///   trip: {failures: 20, percent: 50, window: 30s, for: 10s, mode: closed}
 ///   limits: {cpu: 10ms}           # instead of what the bundle asks for
 ///   services: [users]             # services that it may call, besides those that the bundle itself lists
 ///   clearRouteCache: false        # true: find the route anew after on_request, as Envoy's filter does
@@ -37,6 +38,7 @@ public struct LuaFilterType: FilterType {
     let source = try LuaSource(reader, context)
     let limits = reader.optional("limits") { try BundleLimits($0, defaults: source.limits) }
     let onError: ErrorPolicy = reader.enumeration("onError", default: .deny)
+    let trip = reader.optional("trip") { try LuaTripPolicy($0, onError) } ?? LuaTripPolicy(onError)
     let clearsRoute = reader.bool("clearRouteCache", default: false)
     let given = reader.rawNode("settings")
     let empty = ConfigNode.empty(at: reader.location(of: "settings"), path: reader.node.path.appending("settings"))
@@ -61,7 +63,7 @@ public struct LuaFilterType: FilterType {
       tape = written
     }
     use = LuaFilterUse(
-      program: program, settings: tape, onError: onError, clearsRoute: clearsRoute, services: services,
+      program: program, settings: tape, onError: onError, trip: trip, clearsRoute: clearsRoute, services: services,
       filterName: context.name, logger: context.logger, metrics: metrics)
     fingerprint = program.key
     watchedPaths = [source.place]

@@ -16,6 +16,9 @@ package struct LuaInstruments {
   /// Answers what Lua code of the runner asks. Kept by the state.
   package var bridge: LuaBridge?
 
+  /// Whether a filter waits after calls that took long. Where time stands still, it would wait for ever.
+  package var pacesCalls = false
+
   package init() {}
 
   /// To be called before the state's files are loaded.
@@ -97,7 +100,8 @@ package final class LuaDriver {
 extension LuaFilterType {
   /// As `makeFilter(_:)`, for a state that has instruments built in if it is not there yet.
   package func makeFilter(_ worker: WorkerContext, _ instruments: LuaInstruments) throws -> HTTPFilter {
-    LuaFilter(use, try LuaStates.state(for: use.program, on: worker, instruments), worker)
+    LuaFilter(
+      use, try LuaStates.state(for: use.program, on: worker, instruments), worker, pacesCalls: instruments.pacesCalls)
   }
 }
 

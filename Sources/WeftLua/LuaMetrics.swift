@@ -7,6 +7,9 @@ struct LuaMetrics: Sendable {
   let durations: HistogramFamily
   let errors: CounterFamily
   let suspended: GaugeFamily
+  let trips: CounterFamily
+  let tripped: GaugeFamily
+  let trippedRequests: CounterFamily
   let backgroundRuns: CounterFamily
   let stats: LuaStatFamilies
 
@@ -22,6 +25,14 @@ struct LuaMetrics: Sendable {
       "weft_filter_errors_total", help: "Failures of a filter: error, limit, timeout.", labels: ["filter", "reason"])
     suspended = try registry.gauge(
       "weft_filter_suspended", help: "Exchanges that a filter holds back.", labels: ["filter"])
+    trips = try registry.counter(
+      "weft_filter_trips_total", help: "Times that a filter tripped on a worker, after too many failures.",
+      labels: ["filter"])
+    tripped = try registry.gauge(
+      "weft_filter_tripped", help: "Workers on which a filter is tripped.", labels: ["filter"])
+    trippedRequests = try registry.counter(
+      "weft_filter_tripped_requests_total", help: "Requests for which a tripped filter did not run: skipped, denied.",
+      labels: ["filter", "result"])
     backgroundRuns = try registry.counter(
       "weft_lua_background_runs_total", help: "Runs of on_load and weft.every: done, error, limit.",
       labels: ["bundle", "result"])
@@ -40,13 +51,24 @@ struct LuaCounters {
   let durations: Histogram
   let errors: Counter
   let limits: Counter
+  /// Exchanges that were held back for too long.
+  let timeouts: Counter
   let suspended: Gauge
+  let trips: Counter
+  let tripped: Gauge
+  let skipped: Counter
+  let denied: Counter
 
   init(_ metrics: LuaMetrics, _ shard: MetricsShard, filter: String, bundle: String) {
     calls = shard.counter(metrics.calls, [bundle])
     durations = shard.histogram(metrics.durations, [bundle])
     errors = shard.counter(metrics.errors, [filter, LuaFailure.Reason.error.rawValue])
     limits = shard.counter(metrics.errors, [filter, LuaFailure.Reason.limit.rawValue])
+    timeouts = shard.counter(metrics.errors, [filter, "timeout"])
     suspended = shard.gauge(metrics.suspended, [filter])
+    trips = shard.counter(metrics.trips, [filter])
+    tripped = shard.gauge(metrics.tripped, [filter])
+    skipped = shard.counter(metrics.trippedRequests, [filter, "skipped"])
+    denied = shard.counter(metrics.trippedRequests, [filter, "denied"])
   }
 }

@@ -8,6 +8,10 @@ struct WaitingCalls {
   var response: UnsafeMutablePointer<wl_slot>?
   /// The exchange stands still for one of them.
   var isSuspended = false
+  /// It stands still before the script's function has been called, because earlier calls took long.
+  var isHeld = false
+  /// When it first did, in monotonic nanoseconds; 0: never.
+  var heldSince: UInt64 = 0
   /// The answer to the call of a service for which it stands still.
   var answer: LuaCallAnswer?
 

@@ -33,6 +33,8 @@ import WeftFilter
     "while true do pcall(function() while true do end end) end",
     "while true do pcall(error) end",
     "local function f() pcall(f) end while true do f() end",
+    "local function f() while true do pcall(f) end end f()",
+    "local function f() while true do xpcall(f, function(m) return m end) end end f()",
     "xpcall(function() while true do end end, function() while true do end end)",
     "xpcall(error, function() while true do end end)",
     "while true do xpcall(function() while true do end end, function(m) return m end) end",

@@ -13,6 +13,8 @@ import WeftTelemetry
 final class ScriptBench {
   let bench: FilterBench
   let lines = LogLines()
+  /// Whether filters that are added wait after a call that took long: the bench's time stands still.
+  var pacesCalls = false
   var bundleFolders: [String] = []
 
   init(_ script: String = "", options: String = "", worker: Int = 0) throws {
@@ -32,7 +34,9 @@ final class ScriptBench {
 
   @discardableResult
   func add(config: String, file: String = "filter.yaml", name: String = "script") throws -> LuaFilter {
-    let filter = try decode(config, file: file, name: name).makeFilter(bench.worker)
+    var instruments = LuaInstruments()
+    instruments.pacesCalls = pacesCalls
+    let filter = try decode(config, file: file, name: name).makeFilter(bench.worker, instruments)
     bench.add(filter, name: name)
     return try #require(filter as? LuaFilter)
   }

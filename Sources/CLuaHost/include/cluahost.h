@@ -29,6 +29,8 @@ enum { WL_PSEUDO_PATH = 1, WL_PSEUDO_METHOD, WL_PSEUDO_AUTHORITY, WL_PSEUDO_SCHE
 enum {
   // It has ended.
   WL_DONE = 0,
+  // The same, after so much computing that `wl_take_spent` tells how much.
+  WL_DONE_SLOWLY,
   // It waits for the whole body.
   WL_WAIT_BODY,
   // It waits for the next piece of the body, which goes on its way meanwhile.
@@ -316,6 +318,9 @@ wl_text wl_error(const wl_host *host);
 
 // Processor time of each call from here on.
 void wl_limit_cpu(wl_host *host, uint64_t nanoseconds);
+// Nanoseconds of processor time, to within 4 ms, of calls that took more than 4 ms, perhaps, or surely more than 8 ms. Those
+// since it was last asked for, which is after each that has not returned WL_DONE.
+uint64_t wl_take_spent(wl_host *host);
 // Bytes in use. For any thread.
 size_t wl_memory(const wl_host *host);
 
