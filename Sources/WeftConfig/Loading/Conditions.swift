@@ -31,16 +31,17 @@ struct UnresolvedReference {
 extension ResourceSet {
   /// The conditions of all routes, for each of their parents, and of all Gateways, for each of their listeners.
   public var conditions: [ResourceCondition] {
-    httpRoutes.all.flatMap(conditions(of:)) + gateways.all.flatMap(conditions(of:))
+    httpRoutes.all.flatMap { conditions(of: $0) } + grpcRoutes.all.flatMap { conditions(of: $0) }
+      + gateways.all.flatMap(conditions(of:))
   }
 
   /// The backends of `route`, mirrors among them, that do not resolve.
-  func unresolved(of route: HTTPRoute) -> [UnresolvedReference] {
+  func unresolved<Route: RequestRoute>(of route: Route) -> [UnresolvedReference] {
     var found: [UnresolvedReference] = []
     func add(_ reference: BackendReference, _ consequence: String) {
       guard
         case .unresolved(let reason, let message) = resolve(
-          reference, from: HTTPRoute.kind, in: route.metadata.namespace)
+          reference, from: Route.kind, in: route.metadata.namespace)
       else { return }
       found.append(
         UnresolvedReference(reference: reference, reason: reason, message: message, consequence: consequence))
@@ -50,18 +51,19 @@ extension ResourceSet {
         if case .requestMirror(let mirror) = filter.action { add(mirror.backendRef, "nothing is mirrored") }
       }
     }
+    let answer = Route.kind == GRPCRoute.kind ? "gRPC status UNAVAILABLE" : "500"
     for rule in route.rules {
       add(rule.filters)
       for backend in rule.backendRefs {
-        add(backend.reference, "requests for it are answered with 500")
+        add(backend.reference, "requests for it are answered with \(answer)")
         add(backend.filters)
       }
     }
     return found
   }
 
-  private func conditions(of route: HTTPRoute) -> [ResourceCondition] {
-    let resource = ResourceIdentifier(HTTPRoute.kind, route.name)
+  private func conditions<Route: RequestRoute>(of route: Route) -> [ResourceCondition] {
+    let resource = ResourceIdentifier(Route.kind, route.name)
     let rejected = attachments(of: route).rejected
     let unresolved = unresolved(of: route)
     let first = unresolved.first

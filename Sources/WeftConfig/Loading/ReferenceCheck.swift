@@ -7,6 +7,10 @@ struct ReferenceCheck {
   init(_ resources: ResourceSet) {
     self.resources = resources
     for route in resources.httpRoutes.all { check(route) }
+    for route in resources.grpcRoutes.all {
+      check(route)
+      checkProtocols(route)
+    }
     for route in resources.tcpRoutes.all { check(route, route.rules) }
     for route in resources.tlsRoutes.all { check(route, route.rules) }
     for gateway in resources.gateways.all { check(gateway) }
@@ -43,13 +47,13 @@ struct ReferenceCheck {
     }
   }
 
-  private mutating func check(_ route: HTTPRoute) {
+  private mutating func check<Route: RequestRoute>(_ route: Route) {
     checkParents(route)
     for attachment in resources.attachments(of: route).attached {
       guard case .service(let service, _) = attachment.target else { continue }
       diagnostics.append(
         route.origin.warning(
-          "HTTPRoute \(route.name) is attached to \(service), whose traffic no listener takes yet: it is compiled and waits"
+          "\(Route.kind.kind) \(route.name) is attached to \(service), whose traffic no listener takes yet: it is compiled and waits"
         ))
     }
     for unresolved in resources.unresolved(of: route) {
@@ -67,7 +71,7 @@ struct ReferenceCheck {
     }
   }
 
-  private mutating func check(_ filter: HTTPRouteFilter, of route: HTTPRoute) {
+  private mutating func check(_ filter: HTTPRouteFilter, of route: some RequestRoute) {
     if case .requestMirror(let mirror) = filter.action { checkEndpoints(mirror.backendRef, of: route) }
     guard case .extensionRef(let reference) = filter.action else { return }
     let name = ResourceName(namespace: route.metadata.namespace, name: reference.name)
@@ -85,10 +89,10 @@ struct ReferenceCheck {
     return name.namespace == "default" ? "" : " in namespace \"\(name.namespace)\""
   }
 
-  private mutating func checkEndpoints(_ reference: BackendReference, of route: HTTPRoute) {
+  private mutating func checkEndpoints<Route: RequestRoute>(_ reference: BackendReference, of route: Route) {
     guard
       case .service(let service, _) = resources.resolve(
-        reference, from: HTTPRoute.kind, in: route.metadata.namespace)
+        reference, from: Route.kind, in: route.metadata.namespace)
     else { return }
     if service.type != .externalName, resources.endpointSlices(of: service.name).isEmpty,
       !AddressSyntax.isIP(service.clusterIP ?? "")
@@ -96,6 +100,21 @@ struct ReferenceCheck {
       diagnostics.append(
         reference.origin.warning(
           "Service \(service.name) has no EndpointSlice and no clusterIP; requests for it are answered with 503"))
+    }
+  }
+
+  /// gRPC needs HTTP/2; a service that says nothing of its protocol is taken to speak it.
+  private mutating func checkProtocols(_ route: GRPCRoute) {
+    for backend in route.rules.flatMap(\.backendRefs) {
+      let message: String
+      switch resources.resolve(backend.reference, from: GRPCRoute.kind, in: route.metadata.namespace) {
+      case .service(let service, let port) where port.appProtocol != nil && !port.speaksHTTP2:
+        message = "port \(port.port) of Service \(service.name) has appProtocol \(port.appProtocol ?? "")"
+      case .weftService(let service) where service.traffic.protocol == .http1:
+        message = "Service \(service.name) has protocol http1"
+      case .service, .weftService, .unresolved: continue
+      }
+      diagnostics.append(backend.reference.origin.warning("\(message), and gRPC needs HTTP/2: calls will fail"))
     }
   }
 

@@ -10,6 +10,8 @@ public enum ConditionReason: String, Sendable, Hashable {
   case noMatchingParent = "NoMatchingParent"
   case notAllowedByListeners = "NotAllowedByListeners"
   case noMatchingListenerHostname = "NoMatchingListenerHostname"
+  /// Not of the specification, which asks for the condition and names no reason.
+  case hostnameConflict = "HostnameConflict"
   case targetNotFound = "TargetNotFound"
   // Of Conflicted.
   case protocolConflict = "ProtocolConflict"

@@ -19,6 +19,7 @@ struct ResourceDecoder {
     Gateway.kind: Kind(Gateway.self) { $0.gateways.add($1) },
     GatewayClass.kind: Kind(GatewayClass.self) { $0.gatewayClasses.add($1) },
     HTTPRoute.kind: Kind(HTTPRoute.self) { $0.httpRoutes.add($1) },
+    GRPCRoute.kind: Kind(GRPCRoute.self) { $0.grpcRoutes.add($1) },
     TCPRoute.kind: Kind(TCPRoute.self) { $0.tcpRoutes.add($1) },
     TLSRoute.kind: Kind(TLSRoute.self) { $0.tlsRoutes.add($1) },
     BackendTLSPolicy.kind: Kind(BackendTLSPolicy.self) { $0.backendTLSPolicies.add($1) },
@@ -37,7 +38,7 @@ struct ResourceDecoder {
 
   /// Kinds of the groups above that exist and are not read.
   private static let skipped: Set<String> = [
-    "GRPCRoute", "UDPRoute", "ListenerSet", "Pod", "Endpoints", "Node",
+    "UDPRoute", "ListenerSet", "Pod", "Endpoints", "Node",
     "Event", "Binding", "ServiceAccount", "PodTemplate", "LimitRange", "ResourceQuota", "ReplicationController",
   ]
 
@@ -48,6 +49,7 @@ struct ResourceDecoder {
 
   mutating func finish() {
     resources.indexSlices()
+    resources.indexRouteConflicts()
   }
 
   mutating func add(_ node: ConfigNode) {

@@ -4,6 +4,7 @@ public struct ResourceSet: Sendable, Equatable {
   public internal(set) var gateways = ResourceTable<Gateway>()
   public internal(set) var gatewayClasses = ResourceTable<GatewayClass>()
   public internal(set) var httpRoutes = ResourceTable<HTTPRoute>()
+  public internal(set) var grpcRoutes = ResourceTable<GRPCRoute>()
   public internal(set) var tcpRoutes = ResourceTable<TCPRoute>()
   public internal(set) var tlsRoutes = ResourceTable<TLSRoute>()
   public internal(set) var backendTLSPolicies = ResourceTable<BackendTLSPolicy>()
@@ -20,6 +21,8 @@ public struct ResourceSet: Sendable, Equatable {
   /// Resources that exist and could not be decoded: a reference to one is not reported a second time.
   var invalid: Set<ResourceIdentifier> = []
   private var slicesByService: [ResourceName: [Int]] = [:]
+  /// Where routes must not be attached, because one of the other kind is; see `RouteConflicts`.
+  private var routeConflicts = RouteConflicts()
 
   public init() {}
 
@@ -47,8 +50,19 @@ public struct ResourceSet: Sendable, Equatable {
     }
   }
 
+  /// The route of the other kind that keeps `route` away from `target`.
+  func conflict(of route: ResourceIdentifier, at target: RouteAttachment.Target) -> ResourceIdentifier? {
+    routeConflicts[route, target]
+  }
+
+  mutating func indexRouteConflicts() {
+    routeConflicts = RouteConflicts()
+    routeConflicts = RouteConflicts(self)
+  }
+
   public static func == (left: ResourceSet, right: ResourceSet) -> Bool {
     left.gateways == right.gateways && left.httpRoutes == right.httpRoutes
+      && left.grpcRoutes == right.grpcRoutes
       && left.tcpRoutes == right.tcpRoutes && left.tlsRoutes == right.tlsRoutes
       && left.backendTLSPolicies == right.backendTLSPolicies && left.referenceGrants == right.referenceGrants
       && left.services == right.services

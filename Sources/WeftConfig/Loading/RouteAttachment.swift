@@ -41,7 +41,18 @@ extension ResourceSet {
     var rejected: [RouteRejection] = []
     for parent in route.parentRefs {
       switch attach(route, to: parent) {
-      case .success(let more): attached += more.filter { !attached.contains($0) }
+      case .success(let more):
+        var refusal: String?
+        let identifier = ResourceIdentifier(Route.kind, route.name)
+        let free = more.filter { attachment in
+          let conflict = conflict(of: identifier, at: attachment.target)
+          if let conflict { refusal = refusal ?? RouteConflicts.why(conflict, attachment.target) }
+          return conflict == nil
+        }
+        if free.isEmpty, let refusal {
+          rejected.append(RouteRejection(parent: parent, reason: .hostnameConflict, message: refusal))
+        }
+        attached += free.filter { !attached.contains($0) }
       case .failure(let refusal):
         rejected.append(RouteRejection(parent: parent, reason: refusal.reason, message: refusal.message))
       }
@@ -137,7 +148,7 @@ extension Listener.TrafficProtocol {
   /// Whether routes of a kind may attach to listeners of this protocol.
   fileprivate func takes(_ kind: ResourceKind, mode: ListenerTLS.Mode?) -> Bool {
     switch self {
-    case .http, .https: kind == HTTPRoute.kind
+    case .http, .https: kind == HTTPRoute.kind || kind == GRPCRoute.kind
     case .tls: kind == TLSRoute.kind || kind == TCPRoute.kind && mode == .terminate
     case .tcp: kind == TCPRoute.kind
     case .udp: false

@@ -5,8 +5,6 @@ public protocol AttachableRoute: Resource {
   var hostnames: [String] { get }
 }
 
-extension HTTPRoute: AttachableRoute {}
-
 /// A rule that sends whole connections on.
 public struct ConnectionRule: Sendable, Hashable {
   /// A backend with its share of the connections.

@@ -37,9 +37,7 @@ public struct HTTPRoute: Resource {
     self.metadata = metadata
     origin = Origin(reader.node)
     let spec = reader.object("spec")
-    parentRefs = spec.objects("parentRefs", count: Bounds.parents) {
-      ParentReference($0, namespace: metadata.namespace)
-    }
+    parentRefs = ParentReference.list(spec, namespace: metadata.namespace)
     hostnames = spec.strings("hostnames", count: Bounds.hostnames, .wildcardHostname)
     if spec.has("rules") {
       rules = spec.objects("rules", count: Bounds.rules) { Rule($0, namespace: metadata.namespace) }
@@ -47,47 +45,7 @@ public struct HTTPRoute: Resource {
       rules = [Rule(origin: Origin(spec.node))]
     }
     spec.ignore("useDefaultGateways")
-    HTTPRoute.checkDistinct(parentRefs, spec)
     HTTPRoute.checkNames(rules, spec)
-  }
-
-  /// References to the same parent must each name a different section or port, and all in the same manner.
-  private static func checkDistinct(_ parents: [ParentReference], _ spec: ObjectReader) {
-    struct Target: Hashable {
-      let kind: ResourceKind
-      let name: ResourceName
-    }
-    struct Section: Hashable {
-      let target: Target
-      let name: String?
-      let port: Int?
-    }
-    var first: [Target: ParentReference] = [:]
-    var sections: Set<Section> = []
-    for parent in parents {
-      let target = Target(kind: parent.kind, name: parent.name)
-      let section = Section(target: target, name: parent.sectionName, port: parent.port)
-      if !sections.insert(section).inserted {
-        spec.report(
-          parent.origin.error("refers to the same parent as another entry; remove it, or name another sectionName"))
-      } else if let other = first[target],
-        (other.sectionName == nil) != (parent.sectionName == nil) || (other.port == nil) != (parent.port == nil)
-      {
-        spec.report(
-          parent.origin.error(
-            "refers to the same parent as another entry; give every one of them a sectionName or port"))
-      }
-      first[target] = first[target] ?? parent
-    }
-  }
-
-  private static func checkNames(_ rules: [Rule], _ spec: ObjectReader) {
-    var names: Set<String> = []
-    for rule in rules {
-      if let name = rule.name, !names.insert(name).inserted {
-        spec.report(rule.origin.error("another rule of this route is named \"\(name)\" as well"))
-      }
-    }
   }
 }
 
@@ -128,9 +86,13 @@ extension HTTPRoute.Rule {
 }
 
 extension HTTPRoute.Backend {
-  init(_ reader: ObjectReader, namespace: String) {
+  /// - Parameter filterTypes: those that the kind of route has.
+  init(
+    _ reader: ObjectReader, namespace: String,
+    filterTypes: [HTTPRouteFilter.ActionType] = HTTPRouteFilter.ActionType.allCases
+  ) {
     reference = BackendReference(reader, namespace: namespace)
     weight = reader.int("weight", in: Bounds.weight, default: 1)
-    filters = HTTPRouteFilter.list(reader, namespace: namespace)
+    filters = HTTPRouteFilter.list(reader, namespace: namespace, types: filterTypes)
   }
 }

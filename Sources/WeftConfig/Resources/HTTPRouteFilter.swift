@@ -42,9 +42,19 @@ public struct HTTPRouteFilter: Sendable, Hashable {
   public let origin: Origin
 
   /// The `filters` of a rule or backend.
-  static func list(_ reader: ObjectReader, namespace: String) -> [HTTPRouteFilter] {
-    let filters = reader.objects("filters", count: Bounds.filters) { HTTPRouteFilter($0, namespace: namespace) }
-      .compactMap(\.self)
+  /// - Parameter types: those that the kind of route has.
+  static func list(
+    _ reader: ObjectReader, namespace: String, types: [ActionType] = ActionType.allCases
+  ) -> [HTTPRouteFilter] {
+    let filters = reader.objects("filters", count: Bounds.filters) { reader in
+      let filter = HTTPRouteFilter(reader, namespace: namespace)
+      if let filter, !types.contains(filter.type) {
+        let known = types.map(\.rawValue).joined(separator: ", ")
+        reader.error("type", "\(filter.type.rawValue) is no filter of this kind of route; use one of \(known)")
+      }
+      return filter
+    }
+    .compactMap(\.self)
     var seen: Set<ActionType> = []
     for filter in filters where !seen.insert(filter.type).inserted && !filter.type.mayRepeat {
       reader.report(filter.origin.error("\(filter.type.rawValue) may stand only once in a list of filters"))

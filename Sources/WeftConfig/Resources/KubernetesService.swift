@@ -26,6 +26,9 @@ public struct KubernetesService: Resource {
     /// Ports of other protocols than TCP carry no HTTP.
     public let isTCP: Bool
     public let origin: Origin
+
+    /// Whether `appProtocol` says that the endpoints speak HTTP/2 without being asked.
+    public var speaksHTTP2: Bool { appProtocol == "kubernetes.io/h2c" || appProtocol == "grpc" }
   }
 
   public let metadata: ResourceMetadata

@@ -72,7 +72,8 @@ public struct TrafficSettings: Sendable, Hashable {
     case http2
   }
 
-  public var `protocol` = ApplicationProtocol.http1
+  /// nil: not given, which is HTTP/1.1, except where a GRPCRoute names the service.
+  public var `protocol`: ApplicationProtocol?
   public var loadBalancer = LoadBalancer.roundRobin
   public var connectionPool = ConnectionPool()
   public var timeouts = Timeouts()
@@ -83,7 +84,7 @@ public struct TrafficSettings: Sendable, Hashable {
   public init() {}
 
   init(_ spec: ObjectReader) {
-    `protocol` = spec.enumeration("protocol", default: `protocol`)
+    `protocol` = spec.optionalEnumeration("protocol")
     loadBalancer = spec.enumeration("loadBalancer", default: loadBalancer)
     if let reader = spec.optionalObject("connectionPool") { connectionPool.read(reader) }
     if let reader = spec.optionalObject("timeouts") { timeouts.read(reader) }

@@ -116,14 +116,16 @@ extension Proxy {
       query: head.query, headers: head.headers)
     lines.append("\(explanation)")
     guard let target = explanation.target else {
-      lines.append("no route: the answer is 404")
+      lines.append("no route: the answer is 404, UNIMPLEMENTED for gRPC")
       return (lines.joined(separator: "\n"), false)
     }
     let rule = snapshot.rules[target]
     lines.append("rule \(rule.name.bytes.string)")
     let total = rule.backends.reduce(0) { $0 + Int($1.weight) }
     for backend in rule.backends {
-      let service = backend.service < 0 ? "none (500 unless a filter answers)" : snapshot.services[backend.service].name
+      let service =
+        backend.service < 0
+        ? "none (500, UNAVAILABLE for gRPC, unless a filter answers)" : snapshot.services[backend.service].name
       let share = total > 0 ? Int(backend.weight) * 100 / total : 0
       lines.append("  backend \(service), \(share) %")
       for filter in backend.filters {

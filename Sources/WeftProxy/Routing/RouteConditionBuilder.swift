@@ -28,7 +28,11 @@ struct RouteConditionBuilder {
     if spec.target < 0 || spec.target > Int(Int32.max) {
       throw RouteTableError(spec.order, .target, "\(spec.target) is no index")
     }
-    if case .regex(let text) = spec.path { result.path = try pattern(text, spec, .path) }
+    switch spec.path {
+    case .regex(let text): result.path = try pattern(text, spec, .path)
+    case .grpc(let path): result.path = try pattern(path.expression, spec, .path)
+    case .exact, .prefix: break
+    }
     if let method = spec.method { (result.method, result.methodText) = try RouteConditionBuilder.method(method, spec) }
 
     let headerStart = headers.count

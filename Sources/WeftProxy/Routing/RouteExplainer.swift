@@ -103,7 +103,13 @@ struct RouteExplainer: ~Copyable {
       let value = try RequestValues.decoded(encoded, scratch)
       if try !holds(match.value, value) { return "query parameter \(match.name) is \"\(value.string)\"" }
     }
-    if case .regex(let text) = spec.path, try !holds(.regex(text), path) { return "the path does not match \(text)" }
+    let expression: String? =
+      switch spec.path {
+      case .regex(let text): text
+      case .grpc(let path): path.expression
+      case .exact, .prefix: nil
+      }
+    if let expression, try !holds(.regex(expression), path) { return "the path does not match \(expression)" }
     return nil
   }
 
@@ -131,6 +137,7 @@ struct RouteExplainer: ~Copyable {
       case .exact(let text): ["Exact \(text)"]
       case .prefix(let text): ["PathPrefix \(text)"]
       case .regex(let text): ["RegularExpression \(text)"]
+      case .grpc(let path): ["RegularExpression \(path.expression)"]
       }
     if let method = spec.method { parts.append("method \(method)") }
     parts += spec.effectiveHeaders.map { "header \($0.name) \(summary($0.value))" }

@@ -9,6 +9,8 @@ struct RouteMatchSpec: Sendable {
     case prefix(String)
     /// The whole path, as `Pattern` reads it.
     case regex(String)
+    /// A gRPC method by expressions, or by its own name without the service's; what is simpler is `exact` or `prefix`.
+    case grpc(GRPCPath)
   }
 
   enum ValueMatch: Sendable, Equatable {

@@ -9,6 +9,10 @@
 /// 6. the most query parameters,
 /// 7. the order of the routes.
 ///
+/// Of a GRPCRoute, whose hostnames no HTTPRoute shares: a service and method by name, then by expressions; a service by
+/// name, then by an expression; a method by name, then by an expression; every call. The longer service, then the longer
+/// method goes first, then what has the most headers.
+///
 /// The hostname comes before all of it: rules for a name before those for a wildcard, those for a longer wildcard
 /// before those for a shorter one. A request that no rule for the most specific hostname matches falls to those for the
 /// next, within the same listener; between listeners it does not fall (Listener Isolation): the listener with the most
@@ -20,9 +24,12 @@ struct RoutePrecedence: Comparable {
   init(_ spec: RouteMatchSpec) {
     let path =
       switch spec.path {
-      case .exact: [0, 0]
-      case .regex(let text): [1, -text.utf8.count]
-      case .prefix: [2, -spec.prefixPath.count]
+      case .exact: [0, 0, 0, 0, 0, 0]
+      case .regex(let text): [1, -text.utf8.count, 0, 0, 0, 0]
+      case .grpc(let path) where path.rank == .serviceAndMethod: [1, 0] + path.order
+      // Before `/`, and after every longer prefix.
+      case .grpc(let path): [2, 0] + path.order
+      case .prefix: [2, -spec.prefixPath.count, 9, 0, 0, 0]
       }
     let counts = [spec.method == nil ? 1 : 0, -spec.effectiveHeaders.count, -spec.effectiveQuery.count]
     rank = path + counts

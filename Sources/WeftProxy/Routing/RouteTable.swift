@@ -152,7 +152,7 @@ final class RouteTable: @unchecked Sendable {
     }
     let found = storage.nodes[node]
     if isWhole && found.exactStart < found.exactEnd {
-      let e = try first(found.exactStart, found.exactEnd, &request, headers, scratch)
+      let e = try first(found.exactStart, found.exactEnd, path, &request, headers, scratch)
       if e >= 0 { return e }
     }
     if host.regexStart < host.regexEnd {
@@ -162,7 +162,7 @@ final class RouteTable: @unchecked Sendable {
     var p = found.prefixStart < found.prefixEnd ? node : Int(found.nextPrefix)
     while p >= 0 {
       let above = storage.nodes[p]
-      let e = try first(above.prefixStart, above.prefixEnd, &request, headers, scratch)
+      let e = try first(above.prefixStart, above.prefixEnd, path, &request, headers, scratch)
       if e >= 0 { return e }
       p = Int(above.nextPrefix)
     }
@@ -193,7 +193,7 @@ final class RouteTable: @unchecked Sendable {
 
   @inline(__always)
   private func first(
-    _ start: Int32, _ end: Int32, _ request: inout RequestValues, _ headers: UnsafePointer<HeaderTable>,
+    _ start: Int32, _ end: Int32, _ path: Bytes, _ request: inout RequestValues, _ headers: UnsafePointer<HeaderTable>,
     _ scratch: UnsafePointer<RouteScratch>
   ) throws(PatternMatchError) -> Int {
     var e = Int(start)
@@ -202,7 +202,11 @@ final class RouteTable: @unchecked Sendable {
         scratch.pointee.countStep()
         return e
       }
-      if try storage.holds(storage.entries[e], &request, headers.pointee, scratch.pointee) { return e }
+      if try storage.holds(storage.entries[e], &request, headers.pointee, scratch.pointee) {
+        // Of a gRPC method: behind prefixes, and itself with an expression.
+        guard let pattern = storage.entries[e].pattern else { return e }
+        if try RouteStorage.matches(pattern, path, scratch.pointee) { return e }
+      }
       e &+= 1
     }
     return -1

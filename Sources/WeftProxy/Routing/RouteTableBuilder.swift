@@ -59,6 +59,8 @@ struct RouteTableBuilder {
         if path.last?.isEmpty == true { path.removeLast() }
         nodeSpecs[node(path, below: root)].prefix.append(i)
       case .regex: regexes.append(i)
+      case .grpc(let path):
+        if path.rank == .serviceAndMethod { regexes.append(i) } else { nodeSpecs[root].prefix.append(i) }
       }
     }
     (host.regexStart, host.regexEnd) = add(regexes)
@@ -123,11 +125,12 @@ struct RouteTableBuilder {
         queryStart: Int32(compiled.query.lowerBound), queryCount: UInt16(compiled.query.count),
         methodCount: UInt16(compiled.methodText.count), methodStart: 0,
         pattern: compiled.path.map(Unmanaged.passUnretained))
-      entry.isUnconditional = compiled.methodText.isEmpty && compiled.headers.isEmpty && compiled.query.isEmpty
+      entry.isUnconditional =
+        compiled.path == nil && compiled.methodText.isEmpty && compiled.headers.isEmpty && compiled.query.isEmpty
       if case .prefix = specs[i].path { entry.prefixLength = Int32(specs[i].prefixPath.count) }
       if compiled.method == .other { entry.methodStart = intern(compiled.methodText) }
       entries.append(entry)
-      if entry.isUnconditional && compiled.path == nil { break }
+      if entry.isUnconditional { break }
     }
     return (Int32(start), Int32(entries.count))
   }

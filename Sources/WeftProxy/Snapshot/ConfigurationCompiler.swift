@@ -90,13 +90,18 @@ struct ConfigurationCompiler {
   // MARK: Services
 
   private mutating func compileServices() {
+    let grpc = GRPCBackends(resources)
     for service in resources.weftServices.all {
-      let spec = ServiceCompiler.spec(service, resolve: { addresses(of: $0, NameRefresh(service.traffic.dns)) })
+      let spec = ServiceCompiler.spec(
+        service, carriesGRPC: grpc.contains(ServiceCompiler.name(service)),
+        resolve: { addresses(of: $0, NameRefresh(service.traffic.dns)) })
       add(secured(spec, WeftService.kind, service.name, port: nil))
     }
     for service in resources.services.all {
       for port in service.ports where port.isTCP {
-        let spec = ServiceCompiler.spec(service, port, resources, resolve: { addresses(of: $0, NameRefresh()) })
+        let spec = ServiceCompiler.spec(
+          service, port, resources, carriesGRPC: grpc.contains(ServiceCompiler.name(service, port)),
+          resolve: { addresses(of: $0, NameRefresh()) })
         add(secured(spec, KubernetesService.kind, service.name, port: port.name))
       }
     }
@@ -139,9 +144,10 @@ struct ConfigurationCompiler {
   /// The services that have an endpoint given by name, with what is known of its addresses now.
   static func namedServices(_ resources: ResourceSet, resolved: [String: [IPAddress]]) -> [ServiceSpec] {
     var specs: [ServiceSpec] = []
+    let grpc = GRPCBackends(resources)
     for service in resources.weftServices.all {
       var isNamed = false
-      let spec = ServiceCompiler.spec(service) { name in
+      let spec = ServiceCompiler.spec(service, carriesGRPC: grpc.contains(ServiceCompiler.name(service))) { name in
         isNamed = true
         return resolved[name] ?? []
       }
@@ -150,7 +156,8 @@ struct ConfigurationCompiler {
     for service in resources.services.all {
       for port in service.ports where port.isTCP {
         var isNamed = false
-        let spec = ServiceCompiler.spec(service, port, resources) { name in
+        let carriesGRPC = grpc.contains(ServiceCompiler.name(service, port))
+        let spec = ServiceCompiler.spec(service, port, resources, carriesGRPC: carriesGRPC) { name in
           isNamed = true
           return resolved[name] ?? []
         }
@@ -206,7 +213,7 @@ struct ConfigurationCompiler {
     }
   }
 
-  private mutating func compile(_ list: [HTTPRouteFilter], of route: HTTPRoute, place: String) -> [Int] {
+  private mutating func compile(_ list: [HTTPRouteFilter], of route: some RequestRoute, place: String) -> [Int] {
     var indices: [Int] = []
     for (i, filter) in list.enumerated() {
       if case .extensionRef(let reference) = filter.action {
@@ -237,24 +244,13 @@ struct ConfigurationCompiler {
     }
     diagnostics += ports.diagnostics
     for route in resources.httpRoutes.all {
-      let attached = resources.attachments(of: route).attached
-      if attached.isEmpty { continue }
-      for (r, rule) in route.rules.enumerated() {
-        let target = rules.count
-        rules.append(compile(rule, r, of: route))
-        for (m, match) in rule.matches.enumerated() {
-          let order = RouteOrder(
-            created: ListenerPorts.created(route), name: route.name.description, rule: r, match: m)
-          for attachment in attached {
-            switch attachment.target {
-            case .listener(let name):
-              ports.add(match, hostnames: attachment.hostnames, listener: name, order: order, target: target)
-            case .service(let service, let port):
-              let spec = RouteMatchSpec(match, hostnames: attachment.hostnames, order: order, target: target)
-              mesh.add(spec, to: service, port: port, origin: route.origin)
-            }
-          }
-        }
+      compile(route, &ports, &mesh) { rule, hostnames, order, target in
+        rule.matches.map { RouteMatchSpec($0, hostnames: hostnames, order: order, target: target) }
+      }
+    }
+    for route in resources.grpcRoutes.all {
+      compile(route, &ports, &mesh) { rule, hostnames, order, target in
+        rule.matches.map { RouteMatchSpec($0, hostnames: hostnames, order: order, target: target) }
       }
     }
     for route in resources.tcpRoutes.all.sorted(by: Self.precedes) { compile(route, route.rules, &ports) }
@@ -269,6 +265,31 @@ struct ConfigurationCompiler {
     } catch {
       diagnostics.append(Origin(SourceLocation(file: "")).error("\(error)"))
       return ([], services)
+    }
+  }
+
+  /// - Parameter matches: those of a rule, for hostnames, in order.
+  private mutating func compile<Route: RequestRoute>(
+    _ route: Route, _ ports: inout ListenerPorts, _ mesh: inout MeshRoutes,
+    matches: (Route.Rule, [String], RouteOrder, Int) -> [RouteMatchSpec]
+  ) {
+    let attached = resources.attachments(of: route).attached
+    if attached.isEmpty { return }
+    for (r, rule) in route.rules.enumerated() {
+      let target = rules.count
+      rules.append(compile(rule, r, of: route))
+      let order = RouteOrder(
+        created: ListenerPorts.created(route.metadata), name: route.name.description, rule: r, match: 0)
+      for attachment in attached {
+        for (m, match) in matches(rule, attachment.hostnames, order, target).enumerated() {
+          var spec = match
+          spec.order.match = m
+          switch attachment.target {
+          case .listener(let name): ports.add(spec, listener: name)
+          case .service(let service, let port): mesh.add(spec, to: service, port: port, origin: route.origin)
+          }
+        }
+      }
     }
   }
 
@@ -300,7 +321,7 @@ struct ConfigurationCompiler {
     }
   }
 
-  private mutating func compile(_ rule: HTTPRoute.Rule, _ index: Int, of route: HTTPRoute) -> RuleSpec {
+  private mutating func compile<Route: RequestRoute>(_ rule: Route.Rule, _ index: Int, of route: Route) -> RuleSpec {
     let name = "\(route.name)/\(rule.name ?? String(index))"
     var own = compile(rule.filters, of: route, place: name)
     if let retry = rule.retry, let make = registry.routeRetry {

@@ -88,11 +88,9 @@ struct ListenerPorts {
   }
 
   /// Adds one match of a rule that is attached to `listener`.
-  mutating func add(
-    _ match: HTTPRouteMatch, hostnames: [String], listener: ListenerName, order: RouteOrder, target: Int
-  ) {
+  mutating func add(_ match: RouteMatchSpec, listener: ListenerName) {
     for (port, hostname) in listeners[listener] ?? [] {
-      var spec = RouteMatchSpec(match, hostnames: hostnames, order: order, target: target)
+      var spec = match
       spec.listenerHostname = hostname
       ports[port].specs.append(spec)
     }
@@ -146,8 +144,8 @@ struct ListenerPorts {
   }
 
   /// Seconds since 1970 by a route's creation timestamp (RFC 3339), for precedence; without one, later than any.
-  static func created(_ route: HTTPRoute) -> Int64 {
-    guard let text = route.metadata.creationTimestamp else { return Int64.max }
+  static func created(_ route: ResourceMetadata) -> Int64 {
+    guard let text = route.creationTimestamp else { return Int64.max }
     let digits = text.utf8.prefix(19).filter { $0 &- 0x30 < 10 }
     // Digits in order (year to second) compare as the times do.
     return Int64(String(decoding: digits, as: UTF8.self)) ?? Int64.max
@@ -168,6 +166,14 @@ extension RouteMatchSpec {
     method = match.method?.rawValue
     headers = match.headers.map { NamedMatch($0.name, RouteMatchSpec.value($0)) }
     query = match.queryParams.map { NamedMatch($0.name, RouteMatchSpec.value($0)) }
+  }
+
+  /// As above, for gRPC calls.
+  init(_ match: GRPCRouteMatch, hostnames: [String], order: RouteOrder, target: Int) {
+    self.init(order: order, target: target)
+    self.hostnames = hostnames.isEmpty ? ["*"] : hostnames
+    path = PathMatch(match.method)
+    headers = match.headers.map { NamedMatch($0.name, RouteMatchSpec.value($0)) }
   }
 
   private static func value(_ field: HTTPRouteMatch.Field) -> ValueMatch {

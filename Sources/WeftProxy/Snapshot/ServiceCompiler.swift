@@ -8,8 +8,12 @@ enum ServiceCompiler {
     "\(service.name):\(port.port)"
   }
 
-  /// - Parameter resolve: the addresses of a name, as far as they are known.
-  static func spec(_ service: WeftService, resolve: (String) -> [IPAddress]) -> ServiceSpec {
+  /// - Parameters:
+  ///   - carriesGRPC: a GRPCRoute names the service.
+  ///   - resolve: the addresses of a name, as far as they are known.
+  static func spec(
+    _ service: WeftService, carriesGRPC: Bool = false, resolve: (String) -> [IPAddress]
+  ) -> ServiceSpec {
     var addresses: [ServiceSpec.Address] = []
     for endpoint in service.endpoints {
       let weight = UInt32(clamping: endpoint.weight)
@@ -36,13 +40,13 @@ enum ServiceCompiler {
         idle: Int32(clamping: traffic.tcpKeepalive.time.nanoseconds / 1_000_000_000),
         interval: Int32(clamping: max(1, traffic.tcpKeepalive.interval.nanoseconds / 1_000_000_000)),
         probes: Int32(clamping: traffic.tcpKeepalive.probes)),
-      isHTTP2: traffic.protocol == .http2)
+      isHTTP2: traffic.protocol.map { $0 == .http2 } ?? carriesGRPC)
   }
 
   /// The ready endpoints of a core Service's port, from its EndpointSlices; of an ExternalName, from its name; without
   /// slices, the cluster's address.
   static func spec(
-    _ service: KubernetesService, _ port: KubernetesService.Port, _ resources: ResourceSet,
+    _ service: KubernetesService, _ port: KubernetesService.Port, _ resources: ResourceSet, carriesGRPC: Bool = false,
     resolve: (String) -> [IPAddress]
   ) -> ServiceSpec {
     var addresses: [ServiceSpec.Address] = []
@@ -59,7 +63,7 @@ enum ServiceCompiler {
     var seen: Set<SocketAddress> = []
     return ServiceSpec(
       name: name(service, port), addresses: addresses.filter { seen.insert($0.address).inserted },
-      loadBalancing: .roundRobin, isHTTP2: port.appProtocol == "kubernetes.io/h2c" || port.appProtocol == "grpc")
+      loadBalancing: .roundRobin, isHTTP2: port.appProtocol == nil ? carriesGRPC : port.speaksHTTP2)
   }
 
   private static func external(

@@ -7,13 +7,15 @@ extension Worker {
   /// Longest text of a status.
   private static let messageLimit = 1024
 
+  func isGRPC(_ s: UnsafeMutablePointer<ExchangeState>) -> Bool {
+    s.pointee.request.headers.value(.contentType).map { GRPCStatus.isGRPC(contentType: $0) } ?? false
+  }
+
   /// A response of the proxy's own to a gRPC request becomes what gRPC calls trailers-only: status 200, and the gRPC
   /// status and message in the head. A client would otherwise have to guess from the HTTP status.
   func answerAsGRPC(_ x: ExchangeRef) {
     let s = x.pointee.state
-    guard let type = s.pointee.request.headers.value(.contentType), GRPCStatus.isGRPC(contentType: type),
-      s.pointee.response.headers.find(Bytes("grpc-status")) == nil
-    else { return }
+    if !isGRPC(s) || s.pointee.response.headers.find(Bytes("grpc-status")) != nil { return }
     let status = GRPCStatus(httpStatus: s.pointee.response.status)
     let text = s.pointee.localBody.bytes
     var end = min(text.count, Self.messageLimit)

@@ -42,7 +42,9 @@ extension Worker {
     if x.pointee.responseHeadSent { return abort(x, failure) }
     s.pointee.responseFlags.formUnion(failure.flags)
     let details = s.pointee.details
-    x.pointee.handle.respond(failure.status, body: Bytes(failure.message), details: failure.details)
+    // The Gateway API's status for a backend that does not resolve is 500, and UNAVAILABLE for gRPC, which is that of 503.
+    let status = failure == .noSuchBackend && isGRPC(s) ? 503 : failure.status
+    x.pointee.handle.respond(status, body: Bytes(failure.message), details: failure.details)
     // A parser's or filter's own reason says more than the table's.
     if details.utf8CodeUnitCount > 0 && failure == .upstreamProtocolError { s.pointee.details = details }
     switch failure {

@@ -33,6 +33,14 @@ final class ReferenceMatcher {
       if weight(a.host) != weight(b.host) { return weight(a.host) > weight(b.host) }
       let criteria: [(RouteMatchSpec) -> Int] = [
         { if case .exact = $0.path { 0 } else { 1 } },
+        {
+          // Calls by expressions: of service and method before a service's name, the others after it.
+          guard case .grpc(let path) = $0.path else { return $0.path == .prefix("/") ? 5 : 1 }
+          return path.rank == .serviceAndMethod ? 0 : path.rank == .service ? 3 : 4
+        },
+        { if case .grpc(let path) = $0.path { path.isExact ? 0 : 1 } else { 0 } },
+        { if case .grpc(let path) = $0.path { -path.serviceLength } else { 0 } },
+        { if case .grpc(let path) = $0.path { -path.methodLength } else { 0 } },
         { if case .regex(let text) = $0.path { -text.count } else { 0 } },
         {
           if case .prefix(let text) = $0.path {
@@ -75,6 +83,7 @@ final class ReferenceMatcher {
       let elements = request.path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
       if !elements.starts(with: wanted) { return false }
     case .regex(let text): if try !matches(text, request.path) { return false }
+    case .grpc(let path): if try !matches(path.expression, request.path) { return false }
     }
     if let method = spec.method, method != request.method { return false }
     var names: Set<String> = []

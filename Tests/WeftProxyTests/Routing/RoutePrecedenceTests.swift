@@ -40,6 +40,38 @@ struct RoutePrecedenceTests {
       RouteMatchSpec(1, path: .prefix("/a/b"))
     ),
     (
+      "a gRPC method by name before an expression",
+      RouteMatchSpec(0, path: .init(type: .regularExpression, service: "a+", method: "b"), headers: [.exact("x", "1")]),
+      RouteMatchSpec(1, path: .init(type: .exact, service: "a", method: "b"))
+    ),
+    (
+      "a gRPC service and method by expressions before a service", RouteMatchSpec(0, path: .prefix("/a")),
+      RouteMatchSpec(1, path: .init(type: .regularExpression, service: "a", method: "b"))
+    ),
+    (
+      "the longer gRPC service",
+      RouteMatchSpec(0, path: .init(type: .regularExpression, service: "a", method: "b|longer")),
+      RouteMatchSpec(1, path: .init(type: .regularExpression, service: "a|c", method: "b"))
+    ),
+    (
+      "a gRPC service by name before an expression",
+      RouteMatchSpec(0, path: .init(type: .regularExpression, service: "a|longer", method: nil)),
+      RouteMatchSpec(1, path: .init(type: .exact, service: "a", method: nil))
+    ),
+    (
+      "a gRPC service before a method", RouteMatchSpec(0, path: .init(type: .exact, service: nil, method: "b")),
+      RouteMatchSpec(1, path: .init(type: .regularExpression, service: "a", method: nil))
+    ),
+    (
+      "a gRPC method by name before an expression of one",
+      RouteMatchSpec(0, path: .init(type: .regularExpression, service: nil, method: "b|longer")),
+      RouteMatchSpec(1, path: .init(type: .exact, service: nil, method: "b"))
+    ),
+    (
+      "a gRPC method before every call", RouteMatchSpec(0, path: .prefix("/"), headers: [.exact("x", "1")]),
+      RouteMatchSpec(1, path: .init(type: .exact, service: nil, method: "b"))
+    ),
+    (
       "any PathPrefix before /", RouteMatchSpec(0, path: .prefix("/"), method: "GET"),
       RouteMatchSpec(1, path: .prefix("/a"))
     ),

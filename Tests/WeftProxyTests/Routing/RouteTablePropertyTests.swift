@@ -43,7 +43,11 @@ struct RandomRoutes {
   static let elements = ["a", "b", "aa", "", "seven77", "eight888", "nine99999", "seventeen17171717", "eight889"]
   static let regexes = [".*", "/a.*", "/(a|b)/.*", "/[a-z0-9/]+", "/aa", ".*/b"]
 
+  /// HTTPRoutes and GRPCRoutes share no hostname: a set has expressions of one kind.
+  private let hasCalls: Bool
+
   init(_ random: inout SeededGenerator, count: Int) {
+    hasCalls = Bool.random(using: &random)
     if Bool.random(using: &random) { listeners = Self.some(Self.hostnames, atMost: 3, &random) }
     for target in 0..<count { specs.append(spec(target, &random)) }
   }
@@ -75,8 +79,9 @@ struct RandomRoutes {
     }
     let path: RouteMatchSpec.PathMatch =
       switch Int.random(in: 0..<10, using: &random) {
+      case 6 where hasCalls: Self.call(&random)
       case 0..<3: .exact(Self.path(&random))
-      case 3..<5: .regex(Self.regexes.randomElement(using: &random) ?? "")
+      case 3..<5: hasCalls ? Self.call(&random) : .regex(Self.regexes.randomElement(using: &random) ?? "")
       case 5: .prefix("/")
       default: .prefix(Self.prefix(&random))
       }
@@ -87,6 +92,14 @@ struct RandomRoutes {
       route: "n/" + (["a", "b", "ab"].randomElement(using: &random) ?? ""),
       created: Int64.random(in: 0...1, using: &random),
       rule: Int.random(in: 0...1, using: &random), match: target)
+  }
+
+  /// A gRPC method by expressions.
+  private static func call(_ random: inout SeededGenerator) -> RouteMatchSpec.PathMatch {
+    let parts = ["a", "aa", "a+", "(a|b)"]
+    let service = Int.random(in: 0..<3, using: &random) > 0 ? parts.randomElement(using: &random) : nil
+    let method = Bool.random(using: &random) || service == nil ? parts.randomElement(using: &random) : nil
+    return .init(type: .regularExpression, service: service, method: method)
   }
 
   private static func path(_ random: inout SeededGenerator) -> String {
