@@ -17,20 +17,26 @@ final class GRPCWebFilter: HTTPFilter {
   /// base64 of its request.
   private struct Form {
     var isText: Bool
+    /// The client says that its messages are those of Protocol Buffers.
+    var isProto: Bool
     /// Up to three characters that wait for the rest of their group.
     var pending: [UInt8] = []
 
-    init(isText: Bool) { self.isText = isText }
+    init(isText: Bool, isProto: Bool) {
+      self.isText = isText
+      self.isProto = isProto
+    }
 
     init?(_ number: UInt) {
       if number & 1 == 0 { return nil }
       isText = number & 2 != 0
+      isProto = number & 16 != 0
       let count = Int(number >> 2 & 3)
       for i in 0..<count { pending.append(UInt8(truncatingIfNeeded: number >> UInt(8 &+ 8 &* i))) }
     }
 
     var number: UInt {
-      var n: UInt = 1 | (isText ? 2 : 0) | UInt(pending.count & 3) << 2
+      var n: UInt = 1 | (isText ? 2 : 0) | (isProto ? 16 : 0) | UInt(pending.count & 3) << 2
       for (i, c) in pending.prefix(3).enumerated() { n |= UInt(c) << UInt(8 &+ 8 &* i) }
       return n
     }
@@ -57,7 +63,7 @@ final class GRPCWebFilter: HTTPFilter {
       if let base = b.baseAddress { exchange.request.headers.set(Self.contentType, Bytes(base, b.count)) }
     }
     exchange.request.headers.set(Self.te, Bytes("trailers"))
-    exchange.filterNumber = Form(isText: isText).number
+    exchange.filterNumber = Form(isText: isText, isProto: rest.equalsIgnoringCase(Bytes("+proto"))).number
     if isText {
       exchange.request.headers.remove(Self.contentLength)
       exchange.watchRequestBody()
@@ -83,7 +89,9 @@ final class GRPCWebFilter: HTTPFilter {
       let type = exchange.response.headers.value(Self.contentType), GRPCStatus.isGRPC(contentType: type)
     else { return .next }
     let rest = type.slice("application/grpc".utf8.count, type.count)
-    let name = Array((form.isText ? "application/grpc-web-text" : "application/grpc-web").utf8) + rest.array
+    // A service that names no format has the client's.
+    let format = rest.isEmpty && form.isProto ? Array("+proto".utf8) : rest.array
+    let name = Array((form.isText ? "application/grpc-web-text" : "application/grpc-web").utf8) + format
     name.withUnsafeBufferPointer { b in
       if let base = b.baseAddress { exchange.response.headers.set(Self.contentType, Bytes(base, b.count)) }
     }

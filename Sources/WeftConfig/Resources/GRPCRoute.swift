@@ -36,7 +36,7 @@ public struct GRPCRoute: RequestRoute {
     let spec = reader.object("spec")
     parentRefs = ParentReference.list(spec, namespace: metadata.namespace)
     hostnames = spec.strings("hostnames", count: Bounds.hostnames, .wildcardHostname)
-    rules = spec.objects("rules", count: Bounds.rules) { Rule($0, namespace: metadata.namespace) }
+    rules = spec.objects("rules", count: 0...Bounds.rules.upperBound) { Rule($0, namespace: metadata.namespace) }
     spec.ignore("useDefaultGateways")
     GRPCRoute.checkNames(rules, spec)
     if rules.isEmpty { spec.warn(nil, "has no rules, so the route takes no calls") }

@@ -1,12 +1,12 @@
 import WeftConfig
 
-/// The services that GRPCRoutes send calls to. Where nothing else is said, they are spoken to with HTTP/2: there is no
+/// The services that GRPCRoutes, those that are attached somewhere, send calls to. Where nothing else is said, they are spoken to with HTTP/2: there is no
 /// gRPC without it.
 struct GRPCBackends {
   private var names: Set<String> = []
 
   init(_ resources: ResourceSet) {
-    for route in resources.grpcRoutes.all {
+    for route in resources.grpcRoutes.all where !resources.attachments(of: route).attached.isEmpty {
       for rule in route.rules {
         for backend in rule.backendRefs { add(backend.reference, of: route, resources) }
         for filter in rule.filters + rule.backendRefs.flatMap(\.filters) {
