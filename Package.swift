@@ -64,8 +64,8 @@ let package = Package(
     .target(
       name: "WeftProxy",
       dependencies: [
-        "WeftIO", "WeftHTTP", "WeftTLS", "WeftRegex", "WeftConfig", "WeftBundle", "WeftTelemetry", "WeftFilter",
-        "CLinux",
+        "WeftIO", "WeftHTTP", "WeftTLS", "WeftCrypto", "WeftRegex", "WeftConfig", "WeftBundle", "WeftTelemetry",
+        "WeftFilter", "CLinux",
         .product(name: "Logging", package: "swift-log"),
       ]),
 

@@ -30,6 +30,8 @@ enum Failure: UInt8 {
   case badPath
   case filterFailed
   case overloaded
+  case upgradeUnsupported
+  case upgradeRefused
 
   var status: Int {
     switch self {
@@ -39,7 +41,7 @@ enum Failure: UInt8 {
     case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamTLSFailure, .upstreamReset, .overflow,
       .retryLimit, .overloaded:
       503
-    case .upstreamProtocolError: 502
+    case .upstreamProtocolError, .upgradeUnsupported, .upgradeRefused: 502
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout, .requestTimeout: 504
     case .requestBodyTooLarge: 413
     case .requestHeadersTooLarge: 431
@@ -56,7 +58,8 @@ enum Failure: UInt8 {
     case .noHealthyUpstream: .noHealthyUpstream
     case .connectFailure, .connectTimeout, .upstreamTLSFailure: .upstreamConnectionFailure
     case .upstreamReset: .upstreamConnectionTermination
-    case .upstreamProtocolError, .responseHeadersTooLarge: .upstreamProtocolError
+    case .upstreamProtocolError, .responseHeadersTooLarge, .upgradeUnsupported, .upgradeRefused:
+      .upstreamProtocolError
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout: .upstreamRequestTimeout
     case .requestTimeout: .upstreamRequestTimeout
     case .overflow, .overloaded: .upstreamOverflow
@@ -97,6 +100,8 @@ enum Failure: UInt8 {
     case .badPath: "invalid_path"
     case .filterFailed: "filter_failed"
     case .overloaded: "proxy_overloaded"
+    case .upgradeUnsupported: "upstream_upgrade_unsupported"
+    case .upgradeRefused: "upstream_upgrade_refused"
     }
   }
 
@@ -129,6 +134,8 @@ enum Failure: UInt8 {
     case .badPath: "the request path is invalid\n"
     case .filterFailed: "a filter failed\n"
     case .overloaded: "the proxy is overloaded\n"
+    case .upgradeUnsupported: "the upstream speaks HTTP/2 and does not offer WebSocket over it (RFC 8441)\n"
+    case .upgradeRefused: "the upstream did not switch protocols\n"
     }
   }
 }

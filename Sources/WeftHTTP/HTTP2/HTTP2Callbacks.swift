@@ -75,7 +75,10 @@ enum HTTP2Callbacks {
         if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue != 0 { s.pongReceived() } else { s.spend() }
       case NGHTTP2_GOAWAY.rawValue:
         s.goAwayReceived(last: frame.pointee.goaway.last_stream_id, frame.pointee.goaway.error_code)
-      case NGHTTP2_SETTINGS.rawValue, NGHTTP2_PRIORITY.rawValue, NGHTTP2_WINDOW_UPDATE.rawValue:
+      case NGHTTP2_SETTINGS.rawValue:
+        s.spend()
+        if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue == 0 { s.settingsReceived() }
+      case NGHTTP2_PRIORITY.rawValue, NGHTTP2_WINDOW_UPDATE.rawValue:
         s.spend()
       default: break
       }

@@ -42,7 +42,7 @@ public struct HTTP2FieldList: ~Copyable {
   }
 
   /// The fields of `table`, without those that belong to an HTTP/1.1 connection (RFC 9113 8.2.2).
-  public mutating func append(_ table: borrowing HeaderTable, withoutHost: Bool = false) {
+  public mutating func append(_ table: borrowing HeaderTable, withoutHost: Bool = false, withoutKey: Bool = false) {
     var i = 0
     while i < table.count {
       defer { i &+= 1 }
@@ -51,6 +51,7 @@ public struct HTTP2FieldList: ~Copyable {
       switch field.known {
       case .transferEncoding, .connection, .keepAlive, .proxyConnection, .upgrade: continue
       case .host where withoutHost: continue
+      case .other where withoutKey && table.name(field).equalsIgnoringCase(Bytes("sec-websocket-key")): continue
       default: append(table.name(field), table.value(field))
       }
     }
@@ -63,6 +64,17 @@ public struct HTTP2FieldList: ~Copyable {
     if let host = m.headers.value(.host) { append(Bytes(":authority"), host) }
     append(Bytes(":path"), m.headers.text(m.target))
     append(m.headers, withoutHost: true)
+  }
+
+  /// A request to switch to another protocol as extended CONNECT (RFC 8441 4), then its fields but those that only
+  /// WebSocket over HTTP/1.1 has.
+  public mutating func appendConnect(_ m: borrowing MessageHead, scheme: Bytes) {
+    append(Bytes(":method"), Bytes("CONNECT"))
+    append(Bytes(":protocol"), m.headers.text(m.upgradeProtocol))
+    append(Bytes(":scheme"), scheme)
+    if let host = m.headers.value(.host) { append(Bytes(":authority"), host) }
+    append(Bytes(":path"), m.headers.text(m.target))
+    append(m.headers, withoutHost: true, withoutKey: true)
   }
 
   /// The status of a response, then its fields.

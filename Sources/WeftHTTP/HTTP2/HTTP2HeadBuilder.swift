@@ -13,6 +13,7 @@ public struct HTTP2HeadBuilder {
   private var hasLength = false
   private var length: UInt64 = 0
   private var cookies = 0
+  private var tunnelProtocol: TextReference?
   private var fault: HTTP2HeadError?
 
   public init() {}
@@ -65,6 +66,10 @@ public struct HTTP2HeadBuilder {
       guard let stored = m.headers.store(value) else { return refuse(.headTooLarge) }
       authority = stored
       hasAuthority = true
+    case 9 where name == Bytes(":protocol"):
+      if !value.equalsIgnoringCase(Bytes("websocket")) { return refuse(.protocolUnknown) }
+      guard let stored = m.headers.store(value) else { return refuse(.headTooLarge) }
+      tunnelProtocol = stored
     default: break
     }
   }
@@ -122,10 +127,16 @@ public struct HTTP2HeadBuilder {
     }
     if m.method == .connect {
       m.framing = .none
-      return nil
+      guard let tunnelProtocol else { return nil }
+      // RFC 8441 5: the request that an Upgrade of HTTP/1.1 would be. What follows the head is no body of it.
+      if hasLength { return .contentLengthInvalid }
+      if !m.setMethod(Bytes("GET")) { return .headTooLarge }
+      m.upgrade = true
+      m.upgradeProtocol = tunnelProtocol
     }
     if m.target.count == 0 { return .targetInvalid }
     if cookies > 1 && !joinCookies(&m) { return .tooManyFields }
+    if m.upgrade { return nil }
     m.framing = endsStream ? .none : hasLength && length > 0 ? .length(length) : .untilClose
     return nil
   }

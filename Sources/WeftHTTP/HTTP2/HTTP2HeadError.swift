@@ -3,11 +3,13 @@
 public enum HTTP2HeadError: UInt8, Sendable, CaseIterable {
   case methodInvalid, targetInvalid, authorityInvalid, authorityMissing, authorityConflict, contentLengthInvalid
   case fieldValueInvalid, connectionField, headTooLarge, tooManyFields, expectationFailed
+  case protocolUnknown
 
   public var status: Int {
     switch self {
     case .headTooLarge, .tooManyFields: 431
     case .expectationFailed: 417
+    case .protocolUnknown: 501
     default: 400
     }
   }
@@ -32,6 +34,7 @@ public enum HTTP2HeadError: UInt8, Sendable, CaseIterable {
     case .headTooLarge: ("http2.head_too_large", "the head is too large")
     case .tooManyFields: ("http2.too_many_fields", "the head has too many fields")
     case .expectationFailed: ("http2.expectation_failed", "the only expectation that can be met is 100-continue")
+    case .protocolUnknown: ("http2.protocol_unknown", "the only :protocol that is known is websocket")
     }
   }
 }

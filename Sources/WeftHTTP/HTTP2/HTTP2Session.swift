@@ -74,6 +74,8 @@ open class HTTP2Session {
       entries.append(
         nghttp2_settings_entry(
           settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue), value: settings.maxConcurrentStreams))
+      entries.append(
+        nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL.rawValue), value: 1))
     } else {
       entries.append(nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
     }
@@ -108,6 +110,8 @@ open class HTTP2Session {
   open func supply(_ stream: Int32, _ context: UnsafeMutableRawPointer, limit: Int) -> Supply { .later }
   /// Writes the next `count` bytes of the stream's body, as many as `supply` has promised.
   open func take(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ count: Int, into w: inout ByteWriter) {}
+  /// The peer's settings have come, the first or changed ones.
+  open func settingsReceived() {}
   /// The peer answers a PING.
   open func pongReceived() {}
   /// The peer takes no stream beyond `last`.
@@ -205,6 +209,11 @@ open class HTTP2Session {
   /// Streams that the peer allows at once.
   public var peerMaxConcurrentStreams: Int {
     Int(nghttp2_session_get_remote_settings(raw.pointee, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+
+  /// The peer takes extended CONNECT (RFC 8441 3); false as long as its settings have not come.
+  public var peerAllowsConnectProtocol: Bool {
+    nghttp2_session_get_remote_settings(raw.pointee, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1
   }
 
   // MARK: The connection

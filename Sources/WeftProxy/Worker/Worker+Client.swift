@@ -9,10 +9,13 @@ import WeftTelemetry
 extension Worker {
   @inline(__always)
   func clientEvent(_ c: ClientRef, _ r: Readiness) {
-    if r.failed { return clientGone(c) }
+    if r.failed {
+      // A tunnel whose two directions have ended in good order looks the same, and may have bytes left to read.
+      if c.pointee.phase != .tunnel || Socket.takeError(c.pointee.fd) != 0 { return clientGone(c) }
+    }
     if r.peerClosed { c.pointee.sawEOF = true }
     if r.writable && !c.pointee.output.isEmpty && !flushClient(c) { return }
-    var isReadable = r.readable
+    var isReadable = r.readable || r.failed
     if let tls = c.pointee.tls, r.writable, waitedForWriting(tls) { isReadable = true }
     if isReadable {
       c.pointee.readable = true
@@ -300,13 +303,11 @@ extension Worker {
 
   /// The client has gone away, or broken a rule so that nothing can be said to it any more.
   func clientGone(_ c: ClientRef) {
-    if let x = c.pointee.exchange, x.pointee.stage != .done, c.pointee.phase == .exchange || c.pointee.phase == .tunnel
-    {
-      if c.pointee.phase == .exchange {
-        let s = x.pointee.state
-        s.pointee.responseFlags.insert(.downstreamConnectionTermination)
-        s.pointee.details = "downstream_connection_termination"
-      }
+    if c.pointee.phase == .tunnel { return tunnelReset(c) }
+    if let x = c.pointee.exchange, x.pointee.stage != .done, c.pointee.phase == .exchange {
+      let s = x.pointee.state
+      s.pointee.responseFlags.insert(.downstreamConnectionTermination)
+      s.pointee.details = "downstream_connection_termination"
       endExchange(x)
     }
     closeClient(c)

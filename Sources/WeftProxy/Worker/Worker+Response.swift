@@ -158,6 +158,13 @@ extension Worker {
     let service = u.pointee.endpoint?.pointee.service
     service?.pointee.metrics.requests.count(status: status)
     setTimer(u, service?.pointee.timeouts.idle ?? 0)
+    // To a client of HTTP/2 any 2xx says that the tunnel stands.
+    if s.pointee.request.upgrade && 200..<300 ~= status, let c = x.pointee.client, c.pointee.isStream,
+      !u.pointee.stream.isConnect
+    {
+      x.pointee.responseStarted = false
+      return upstreamFailed(u, .upgradeRefused)
+    }
     if s.pointee.retryPolicy != nil && wantsRetry(x, u, status) { return }
     x.pointee.stage = .response
     x.pointee.responseTracker.begin(s.pointee.response.framing)

@@ -22,7 +22,8 @@ extension Worker {
       // The upstream has closed it, or says something that nobody asked for.
       if r.readable && !staysIdle(u) { closeUpstream(u) }
     case .tunnel:
-      if r.readable { u.pointee.readable = true }
+      if r.failed && Socket.takeError(u.pointee.fd) != 0 { return tunnelBroken(u) }
+      if r.readable || r.failed { u.pointee.readable = true }
       if r.peerClosed { u.pointee.sawEOF = true }
       if let tls = u.pointee.tls, r.writable, waitedForWriting(tls) { u.pointee.readable = true }
       if r.writable && !u.pointee.output.isEmpty,
@@ -134,7 +135,7 @@ extension Worker {
     case .idle: closeUpstream(u)
     case .http2: sessionTimedOut(u)
     case .connecting:
-      if u.pointee.stream.session != nil {
+      if u.pointee.stream.session != nil && !u.pointee.isStream {
         dropSession(u, connectError: ETIMEDOUT)
         return closeUpstream(u)
       }

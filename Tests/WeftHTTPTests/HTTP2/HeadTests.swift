@@ -77,6 +77,28 @@ import WeftIO
     #expect(head(get + several(99, "v")).0 == nil)
   }
 
+  @Test("Extended CONNECT becomes the request that an Upgrade would be, for WebSocket alone") func extendedConnect() {
+    func connect(_ name: String) -> [(String, String)] {
+      [
+        (":method", "CONNECT"), (":protocol", name), (":scheme", "https"), (":path", "/chat"),
+        (":authority", "example.org"),
+      ]
+    }
+    var m = MessageHead()
+    var b = HTTP2HeadBuilder()
+    b.begin(&m)
+    for (name, value) in connect("websocket") {
+      let (n, v) = (OwnedBytes(name), OwnedBytes(value))
+      withExtendedLifetime((n, v)) { b.addRequest(n.bytes, v.bytes, to: &m, limits: HTTPLimits()) }
+    }
+    #expect(b.finishRequest(&m, endsStream: false) == nil)
+    #expect(m.method == .get && m.upgrade && m.framing == .none)
+    #expect(m.headers.text(m.upgradeProtocol) == Bytes("websocket"))
+    #expect(head(connect("WebSocket")).0 == nil)
+    #expect(head(connect("connect-udp")).0 == .protocolUnknown)
+    #expect(head(connect("websocket") + [("content-length", "3")]).0 == .contentLengthInvalid)
+  }
+
   @Test("Faults have distinct codes") func codes() {
     #expect(Set(HTTP2HeadError.allCases.map { "\($0.code)" }).count == HTTP2HeadError.allCases.count)
   }

@@ -84,6 +84,7 @@ final class ClientSession: HTTP2Session {
   override func closed(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ error: UInt32) {
     let c = client(context)
     c.pointee.stream.isClosed = true
+    c.pointee.stream.error = error
     worker.note(c, .closed)
   }
 
@@ -95,6 +96,7 @@ final class ClientSession: HTTP2Session {
       worker.note(c, .sent)
       return .last(waiting, hasTrailers: false)
     }
+    if c.pointee.stream.hasEnded { return .last(waiting, hasTrailers: false) }
     if c.pointee.stream.trailersWait, let x = c.pointee.exchange {
       worker.fieldList.reset()
       let s = x.pointee.state
@@ -112,6 +114,7 @@ final class ClientSession: HTTP2Session {
   override func take(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ count: Int, into w: inout ByteWriter) {
     let c = client(context)
     c.pointee.output.move(count, into: &w, worker.pool)
-    if c.pointee.output.isEmpty && c.pointee.phase == .exchange { worker.note(c, .drained) }
+    if !c.pointee.output.isEmpty { return }
+    if c.pointee.phase == .exchange || c.pointee.phase == .tunnel { worker.note(c, .drained) }
   }
 }

@@ -34,8 +34,11 @@ struct ClientStream: ~Copyable {
   var isDeferred = false
   /// The response has trailers, which go out behind its last byte.
   var trailersWait = false
-  /// libnghttp2 knows it no more.
+  /// Of a tunnel: nothing more is sent, and the stream ends behind what is queued.
+  var hasEnded = false
+  /// libnghttp2 knows it no more; the error with which it ended.
   var isClosed = false
+  var error: UInt32 = 0
   // The session's other streams.
   var next: ClientRef?
   var previous: ClientRef?

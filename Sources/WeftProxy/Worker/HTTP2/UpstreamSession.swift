@@ -19,6 +19,10 @@ final class UpstreamSession: HTTP2Session {
   /// Something has been heard since the last PING was sent.
   var hasAnswered = true
   var requests: UInt32 = 0
+  /// Its settings have come: whether it takes extended CONNECT is known.
+  var hasSettings = false
+  /// Streams may have waited for them.
+  var settingsArrived = false
 
   init(_ worker: Worker, _ connection: UpstreamRef, _ settings: HTTP2Settings) throws(HTTP2Failure) {
     self.worker = worker
@@ -112,6 +116,11 @@ final class UpstreamSession: HTTP2Session {
     let u = upstream(context)
     u.pointee.output.move(count, into: &w, worker.pool)
     if u.pointee.output.isEmpty { worker.note(u, .drained) }
+  }
+
+  override func settingsReceived() {
+    hasSettings = true
+    settingsArrived = true
   }
 
   override func pongReceived() { hasAnswered = true }

@@ -28,6 +28,8 @@ struct UpstreamStream: ~Copyable {
   var fault: HTTP2HeadError?
   /// The final head of the response has come, so that what follows are trailers.
   var hasHead = false
+  /// The request is an extended CONNECT: an answer of 2xx makes the stream a tunnel.
+  var isConnect = false
   /// All of the request has been queued.
   var hasEnded = false
   /// libnghttp2 has asked for more and was told to wait.

@@ -1,3 +1,4 @@
+import Glibc
 import WeftFilter
 import WeftHTTP
 import WeftIO
@@ -32,7 +33,9 @@ extension Worker {
     c.pointee.stream.trailersRefused = false
     c.pointee.stream.isDeferred = false
     c.pointee.stream.trailersWait = false
+    c.pointee.stream.hasEnded = false
     c.pointee.stream.isClosed = false
+    c.pointee.stream.error = 0
     c.pointee.stream.previous = nil
     c.pointee.stream.next = session.first
     session.first?.pointee.stream.previous = c
@@ -51,6 +54,7 @@ extension Worker {
   private static let maxStreams = 1_000_000
 
   func streamEvent(_ c: ClientRef, _ notices: ClientStream.Notices) {
+    if c.pointee.phase == .tunnel { return tunnelEvent(c, notices) }
     if notices.contains(.closed) { return streamClosed(c) }
     let generation = c.pointee.generation
     if notices.contains(.head) { beginStream(c) }
@@ -79,6 +83,7 @@ extension Worker {
     if let fault = c.pointee.stream.fault {
       return refuse(x, c, status: fault.status, message: fault.message, code: fault.code)
     }
+    if x.pointee.state.pointee.request.upgrade { addWebSocketKey(x.pointee.state) }
     begin(x, c)
   }
 
@@ -87,19 +92,26 @@ extension Worker {
   /// Moves body bytes that have arrived into the stream's buffer, which must be attached and have space, and grants the
   /// client as many more.
   func fillFromStream(_ c: ClientRef) -> Fill {
-    let n = min(c.pointee.stream.received.count, c.pointee.input.space)
-    if n == 0 {
-      c.pointee.readable = false
-      return c.pointee.sawEOF ? .closed : .wouldBlock
+    let result = receiveFromStream(c)
+    if result.raw > 0 {
+      c.pointee.input.end &+= result.raw
+      return .bytes
     }
+    c.pointee.readable = false
+    return result.wouldBlock ? .wouldBlock : .closed
+  }
+
+  /// The same, as from a socket: the caller counts the bytes.
+  func receiveFromStream(_ c: ClientRef) -> IOResult {
+    let n = min(c.pointee.stream.received.count, c.pointee.input.space)
+    if n == 0 { return IOResult(raw: c.pointee.sawEOF ? 0 : -Int(EAGAIN)) }
     var w = ByteWriter(c.pointee.input.writePointer, n)
     c.pointee.stream.received.move(n, into: &w, pool)
-    c.pointee.input.end &+= n
     if !c.pointee.stream.isClosed, let session = c.pointee.stream.session {
       session._withUnsafeGuaranteedRef { $0.consumed(c.pointee.stream.id, n) }
       markDirty(c)
     }
-    return .bytes
+    return IOResult(raw: n)
   }
 
   // MARK: Sending
@@ -108,6 +120,13 @@ extension Worker {
   func sendToStream(_ c: ClientRef, _ p: BytePointer, _ count: Int) {
     c.pointee.output.append(p, count, pool)
     setTimer(c, settings.writeIdleTimeout)
+    wakeStream(c)
+  }
+
+  /// Nothing more is sent to the client on a tunnel's stream.
+  func endStreamTunnel(_ c: ClientRef) {
+    if c.pointee.stream.hasEnded { return }
+    c.pointee.stream.hasEnded = true
     wakeStream(c)
   }
 
@@ -194,7 +213,7 @@ extension Worker {
     markDirty(c)
   }
 
-  private func submitHead(_ c: ClientRef, hasBody: Bool) -> Bool {
+  func submitHead(_ c: ClientRef, hasBody: Bool) -> Bool {
     guard let session = c.pointee.stream.session, !c.pointee.stream.isClosed else { return false }
     c.pointee.stream.hasBody = hasBody
     let isSubmitted = session._withUnsafeGuaranteedRef {
@@ -236,6 +255,7 @@ extension Worker {
       if x.pointee.stage != .done && c.pointee.phase != .head { endExchange(x) }
       releaseExchange(x)
     }
+    let isTunnel = c.pointee.phase == .tunnel
     c.pointee.phase = .closed
     c.pointee.generation &+= 1
     wheel.pointee.cancel(&c.pointee.timer)
@@ -246,7 +266,8 @@ extension Worker {
       session._withUnsafeGuaranteedRef { s in
         if !c.pointee.stream.isClosed {
           s.setContext(c.pointee.stream.id, nil)
-          s.reset(c.pointee.stream.id, .internalError)
+          // RFC 8441 5: as the connection behind a tunnel breaks, so does the stream.
+          s.reset(c.pointee.stream.id, isTunnel ? .cancel : .internalError)
           markDirty(c)
         }
         unlink(c, s)
@@ -254,6 +275,7 @@ extension Worker {
     }
     c.pointee.stream.session = nil
     c.pointee.stream.id = 0
+    c.pointee.stream.isClosed = false
     c.pointee.listener = nil
     streamsActive &-= 1
     clients.give(c.pointee.slot)

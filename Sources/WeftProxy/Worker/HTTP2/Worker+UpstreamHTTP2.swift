@@ -33,6 +33,13 @@ extension Worker {
     u.pointee.readable = true
     setTimer(u, Self.pingInterval)
     markDirty(u)
+    let generation = u.pointee.generation
+    sendWaiting(u)
+    if u.pointee.generation == generation { readUpstreamHTTP2(u) }
+  }
+
+  /// Sends the requests that waited for the connection, or for its settings.
+  private func sendWaiting(_ u: UpstreamRef) {
     guard let session = u.pointee.stream.session else { return }
     let generation = u.pointee.generation
     while u.pointee.generation == generation,
@@ -41,7 +48,6 @@ extension Worker {
       stream.pointee.phase = .active
       sendRequest(x, stream)
     }
-    if u.pointee.generation == generation { readUpstreamHTTP2(u) }
   }
 
   // MARK: Events
@@ -86,6 +92,10 @@ extension Worker {
       }
       markDirty(u)
       runUpstreamNotices()
+      if u.pointee.generation == generation && session._withUnsafeGuaranteedRef({ $0.settingsArrived }) {
+        session._withUnsafeGuaranteedRef { $0.settingsArrived = false }
+        sendWaiting(u)
+      }
       if u.pointee.generation == generation && !isFine { return closeUpstream(u) }
     }
     if u.pointee.generation == generation { pool.detach(&u.pointee.input) }
@@ -165,6 +175,8 @@ extension Worker {
         detach(x, stream)
         closeUpstream(stream)
         connectFailed(x, e, connectError == 0 ? ECONNRESET : connectError)
+      } else if stream.pointee.phase == .tunnel {
+        tunnelBroken(stream)
       } else {
         upstreamFailed(stream, .upstreamReset)
       }
@@ -175,11 +187,12 @@ extension Worker {
 }
 
 extension UpstreamSession {
-  /// A stream whose request has not been sent, for the connection was being opened.
+  /// A stream whose request has not been sent, for the connection was being opened; one that needs to know the
+  /// endpoint's settings goes on waiting for them.
   func firstWaiting() -> UpstreamRef? {
     var at = first
     while let u = at {
-      if u.pointee.phase == .connecting { return u }
+      if u.pointee.phase == .connecting && (hasSettings || !u.pointee.stream.isConnect) { return u }
       at = u.pointee.stream.next
     }
     return nil

@@ -23,6 +23,7 @@ extension Worker {
     u.pointee.stream.fault = nil
     u.pointee.stream.hasHead = false
     u.pointee.stream.hasEnded = false
+    u.pointee.stream.isConnect = wantsTunnel(x)
     u.pointee.stream.isDeferred = false
     u.pointee.stream.isClosed = false
     u.pointee.stream.error = 0
@@ -39,8 +40,10 @@ extension Worker {
     }
     e.pointee.connections &+= 1  // so that it is not freed under the stream
     bind(x, u, e)
-    if parent.pointee.phase == .http2 {
-      if session._withUnsafeGuaranteedRef({ $0.streams == 1 }) { sessionBusy(parent) }
+    let mustWait = u.pointee.stream.isConnect && !session._withUnsafeGuaranteedRef { $0.hasSettings }
+    if parent.pointee.phase == .http2 && session._withUnsafeGuaranteedRef({ $0.streams == 1 }) { sessionBusy(parent) }
+    if mustWait { setTimer(u, e.pointee.service.pointee.timeouts.connect) }
+    if parent.pointee.phase == .http2 && !mustWait {
       u.pointee.phase = .active
       sendRequest(x, u)
     } else {
@@ -58,6 +61,7 @@ extension Worker {
   /// Sends the request's head, with what there is of its body.
   func sendStreamRequest(_ x: ExchangeRef, _ u: UpstreamRef) {
     guard let session = u.pointee.stream.session else { return upstreamFailed(u, .upstreamReset) }
+    if u.pointee.stream.isConnect { return sendStreamConnect(x, u, session) }
     let s = x.pointee.state
     let isBuffered = x.pointee.requestMode == .buffered
     let body = s.pointee.bufferedRequestBody.bytes
@@ -71,12 +75,7 @@ extension Worker {
     let id = session._withUnsafeGuaranteedRef {
       $0.submitRequest(fieldList, hasBody: !isEmpty, context: UnsafeMutableRawPointer(u))
     }
-    guard let id else {
-      session._withUnsafeGuaranteedRef { $0.isLeaving = true }
-      u.pointee.stream.isClosed = true
-      u.pointee.stream.error = HTTP2ErrorCode.refusedStream.rawValue
-      return upstreamFailed(u, .upstreamReset)
-    }
+    guard let id else { return streamNotOpened(u, session) }
     u.pointee.stream.id = id
     markDirty(u)
     setTimer(u, attemptTimeout(x, u))
@@ -92,6 +91,34 @@ extension Worker {
     }
     if x.pointee.requestDone && !s.pointee.mirrors.isEmpty && !isBuffered && x.pointee.requestSent { sendMirrors(x) }
     if !x.pointee.requestDone { pumpRequest(x) }
+  }
+
+  /// Asks the endpoint for a tunnel (RFC 8441).
+  private func sendStreamConnect(_ x: ExchangeRef, _ u: UpstreamRef, _ session: Unmanaged<UpstreamSession>) {
+    if !session._withUnsafeGuaranteedRef({ $0.peerAllowsConnectProtocol }) {
+      u.pointee.stream.isClosed = true
+      detach(x, u)
+      closeUpstream(u)
+      return fail(x, .upgradeUnsupported)
+    }
+    let s = x.pointee.state
+    fieldList.reset()
+    fieldList.appendConnect(s.pointee.request, scheme: s.pointee.isTLS ? Bytes("https") : Bytes("http"))
+    let id = session._withUnsafeGuaranteedRef {
+      $0.submitRequest(fieldList, hasBody: true, context: UnsafeMutableRawPointer(u))
+    }
+    guard let id else { return streamNotOpened(u, session) }
+    u.pointee.stream.id = id
+    markDirty(u)
+    setTimer(u, attemptTimeout(x, u))
+  }
+
+  /// The connection takes no more streams: the request may go on another one.
+  private func streamNotOpened(_ u: UpstreamRef, _ session: Unmanaged<UpstreamSession>) {
+    session._withUnsafeGuaranteedRef { $0.isLeaving = true }
+    u.pointee.stream.isClosed = true
+    u.pointee.stream.error = HTTP2ErrorCode.refusedStream.rawValue
+    upstreamFailed(u, .upstreamReset)
   }
 
   /// Queues bytes of the request's body. The queue is what tells the client to wait.
@@ -138,6 +165,7 @@ extension Worker {
 
   private func streamEvent(_ u: UpstreamRef, _ notices: UpstreamStream.Notices) {
     guard let x = u.pointee.exchange else { return closeUpstream(u) }
+    if u.pointee.phase == .tunnel { return tunnelEvent(u, notices) }
     let generation = u.pointee.generation
     if notices.contains(.head) || u.pointee.stream.fault != nil {
       if !u.pointee.sawBytes {
@@ -145,6 +173,7 @@ extension Worker {
         x.pointee.upstreamFirstByte = clock.pointee.now
       }
       if u.pointee.stream.fault != nil { return upstreamFailed(u, .upstreamProtocolError) }
+      if u.pointee.stream.isConnect && x.pointee.state.pointee.response.status < 300 { return startTunnel(x, u) }
       responseHead(x, u)
       if u.pointee.generation != generation { return }
     }
@@ -221,6 +250,8 @@ extension Worker {
     u.pointee.stream.previous = nil
     u.pointee.stream.session = nil
     u.pointee.stream.isStream = false
+    u.pointee.stream.isConnect = false
+    u.pointee.stream.isClosed = false
     guard let e = u.pointee.endpoint else { return }
     u.pointee.endpoint = nil
     e.pointee.connections &-= 1
