@@ -32,6 +32,9 @@ static inline int weft_ssl_versions(SSL *ssl, int min, int max) {
   return SSL_set_min_proto_version(ssl, min) && SSL_set_max_proto_version(ssl, max);
 }
 static inline int weft_ctx_groups(SSL_CTX *ctx, const char *list) { return SSL_CTX_set1_groups_list(ctx, list) == 1; }
+static inline int weft_ctx_signatures(SSL_CTX *ctx, const char *list) {
+  return SSL_CTX_set1_sigalgs_list(ctx, list) == 1;
+}
 static inline int weft_ssl_groups(SSL *ssl, const char *list) { return SSL_set1_groups_list(ssl, list) == 1; }
 static inline void weft_ctx_cache_mode(SSL_CTX *ctx, long mode) { SSL_CTX_set_session_cache_mode(ctx, mode); }
 static inline int weft_ctx_add_chain(SSL_CTX *ctx, X509 *x) { return SSL_CTX_add1_chain_cert(ctx, x) == 1; }

@@ -21,6 +21,12 @@ public struct TLSSettings: Sendable, Hashable {
   /// For TLS 1.3.
   public var cipherSuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
   public var groups = "X25519:P-256:P-384"
+  /// What a handshake may be signed with, either way, the preferred first. OpenSSL's own list for its security level 2 has
+  /// SHA-224 too, which TLS 1.3 has done away with.
+  static let signatures =
+    "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ed25519:ed448:"
+    + "rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:"
+    + "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512"
   /// Application protocols (RFC 7301), the preferred first. None: no protocol is negotiated.
   public var protocols: [String] = []
 
@@ -39,6 +45,9 @@ public struct TLSSettings: Sendable, Hashable {
         throw TLSFault.last("use the cipher suites \(cipherSuites)")
       }
       guard weft_ctx_groups(context, groups) != 0 else { throw TLSFault.last("use the groups \(groups)") }
+      guard weft_ctx_signatures(context, Self.signatures) != 0 else {
+        throw TLSFault.last("use the signatures \(Self.signatures)")
+      }
     } catch {
       SSL_CTX_free(context)
       throw error
