@@ -34,8 +34,9 @@ parity: deps ## Run Lua scripts on Envoy and on Weft, and compare
 	$(SWIFT) build --product weft
 	@Tests/EnvoyParity/parity.py
 
-fuzz: deps ## Fuzz the HTTP/1 codec and the reader of bundles for FUZZ_SECONDS (600) each
+fuzz: deps ## Fuzz the HTTP codecs and the reader of bundles for FUZZ_SECONDS (600) each
 	@Tests/Fuzz/run $(FUZZ_SECONDS)
+	@Tests/Fuzz/run-http2 $(FUZZ_SECONDS)
 	@Tests/Fuzz/run-bundles $(FUZZ_SECONDS)
 
 asan: deps ## Run the end-to-end tests against a binary under AddressSanitizer
