@@ -129,7 +129,9 @@ let package = Package(
     .testTarget(name: "WeftLuaTests", dependencies: ["WeftLua", "WeftBundle", "CLuaHost"]),
     .testTarget(name: "WeftFilterTestTests", dependencies: ["WeftFilterTest"]),
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
-    .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore"]),
+    // A process that tests of the store kill.
+    .executableTarget(name: "StoreWriter", dependencies: ["WeftStore"], path: "Tests/StoreWriter"),
+    .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore", "StoreWriter"]),
     .testTarget(name: "WeftIdentityTests", dependencies: ["WeftIdentity"]),
     // Drives the built binary; depends on it so that it is built.
     .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),

@@ -50,7 +50,7 @@ public protocol Store: Sendable {
   func close() async
 }
 
-/// A point in a store's history. Grows with each commit; 0 is before the first one.
+/// A point in a store's history. Grows with each commit that changes something; 0 is before the first one.
 public typealias Revision = UInt64
 
 /// Identifies a lease within its store.
@@ -71,7 +71,7 @@ public struct Entry: Sendable, Hashable {
   public var key: String
   /// nil: deleted at `modified`.
   public var value: [UInt8]?
-  /// The revision at which the key came to be.
+  /// The revision at which the key came to be; 0 for a deletion of which the store does not tell.
   public var created: Revision
   /// The revision of its last change.
   public var modified: Revision

@@ -301,11 +301,13 @@ public actor SQLiteStore: Store {
 
   private func expire() async {
     let now = ContinuousClock.now
-    for lease in deadlines.filter({ $0.value.end <= now }).keys {
-      do { _ = try await submit(.revoke(lease)) } catch {
+    for (lease, known) in deadlines where known.end <= now {
+      // From here on it cannot be kept alive: whoever tries is told, and is not left with keys that vanish.
+      guard deadlines.removeValue(forKey: lease) != nil else { continue }
+      do { _ = try await submit(.revoke(lease)) } catch .closed { return } catch {
         log.error("cannot end lease \(lease): \(error)")
         // Tried again, not at once.
-        deadlines[lease]?.end = now + .seconds(1)
+        deadlines[lease] = (ContinuousClock.now + .seconds(1), known.ttl)
       }
     }
     if !isClosed { scheduleExpiry() }
@@ -349,6 +351,17 @@ public actor SQLiteStore: Store {
       chmod(file, 0o600)
       try pool.backup(to: copy)
     } catch { throw StoreError(error, path: file) }
+  }
+
+  /// Reads the whole file and compares its tables with their indexes; takes seconds for a large store.
+  /// - Throws: `StoreError.unusable` with what was found.
+  public func checkIntegrity() async throws(StoreError) {
+    let found = try await read { db in try String.fetchAll(db, sql: "PRAGMA integrity_check(10)") }
+    if found != ["ok"] {
+      throw .unusable(
+        "\(path) is damaged (\(found.joined(separator: "; "))): stop the control plane and restore the folder from a backup"
+      )
+    }
   }
 
   public func close() async {

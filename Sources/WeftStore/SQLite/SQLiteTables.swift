@@ -55,11 +55,9 @@ enum SQLiteTables {
   }
 
   static func get(_ db: Database, _ key: String) throws -> Entry? {
-    try Row.fetchOne(
-      db,
-      sql: "SELECT v.* FROM entries e JOIN versions v ON v.key = e.key AND v.revision = e.revision WHERE e.key = ?",
-      arguments: [key]
-    ).map(entry)
+    let statement = try db.cachedStatement(
+      sql: "SELECT v.* FROM entries e JOIN versions v ON v.key = e.key AND v.revision = e.revision WHERE e.key = ?")
+    return try Row.fetchOne(statement, arguments: [key]).map(entry)
   }
 
   static func get(_ db: Database, _ key: String, at revision: Revision) throws -> Entry? {

@@ -15,6 +15,10 @@ extension StoreError {
     switch failure.resultCode {
     case .SQLITE_FULL:
       self = .unavailable("\(path) cannot grow, the disk is full: make room; nothing that was acknowledged is lost")
+    case .SQLITE_IOERR:
+      self = .unavailable(
+        "\(path) cannot be written (\(reason)): check the disk, its quota and the limit on the size of files; nothing that was acknowledged is lost"
+      )
     case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN, .SQLITE_AUTH:
       self = .unavailable("\(path) cannot be written (\(reason)): check the owner and mode of the folder and its files")
     case .SQLITE_CORRUPT, .SQLITE_NOTADB:
