@@ -5,8 +5,6 @@ import WeftStore
 // acknowledged, `REVISION KEY` a line. `StoreWriter FOLDER full` writes until a limit on the size of files stands in
 // the way, lifts it, and writes again. `StoreWriter FOLDER|http://HOST:PORT measure` says how fast a store is.
 
-setvbuf(stdout, nil, _IONBF, 0)
-
 func say(_ text: String) {
   let line = Array("\(text)\n".utf8)
   // One write, so that a line is whole or not there.

@@ -1,7 +1,8 @@
 import Testing
 import WeftStore
 
-/// What every store must do.
+/// What every store must do. One test after the other: each starts an etcd of its own.
+@Suite(.serialized)
 struct StoreTests {
   /// Runs `body` with each kind of store, each empty.
   private func withStores(_ body: (any Store) async throws -> Void) async throws {
@@ -9,6 +10,12 @@ struct StoreTests {
     let store = try await SQLiteStore(folder: folder.path)
     try await body(store)
     await store.close()
+
+    let cluster = try await EtcdCluster(members: 1)
+    let etcd = try EtcdStore(endpoints: cluster.endpoints, timeout: .seconds(30))
+    try await body(etcd)
+    await etcd.close()
+    cluster.stop()
   }
 
   private func put(_ key: String, _ text: String, lease: LeaseID? = nil) -> Transaction.Operation {

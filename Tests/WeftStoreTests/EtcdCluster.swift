@@ -1,0 +1,90 @@
+import Foundation
+import Synchronization
+import WeftStore
+
+/// Members of etcd, started for a test on ports that are free.
+final class EtcdCluster: Sendable {
+  private let folder: TemporaryFolder
+  private let clientPorts: [UInt16]
+  private let peerPorts: [UInt16]
+  private let processes: Mutex<[Process?]>
+
+  var endpoints: [String] { clientPorts.map { "http://127.0.0.1:\($0)" } }
+
+  /// Starts the members and waits until they answer.
+  init(members: Int) async throws {
+    folder = try TemporaryFolder()
+    let ports = try Self.freePorts(2 * members)
+    clientPorts = Array(ports.prefix(members))
+    peerPorts = Array(ports.suffix(members))
+    processes = Mutex(Array(repeating: nil, count: members))
+    for member in 0..<members { try start(member) }
+    try await waitUntilReady()
+  }
+
+  func waitUntilReady() async throws {
+    let store = try EtcdStore(endpoints: endpoints, timeout: .seconds(2))
+    let end = ContinuousClock.now + .seconds(60)
+    while true {
+      do {
+        try await store.check()
+        break
+      } catch {
+        if ContinuousClock.now > end { throw error }
+        try await Task.sleep(for: .milliseconds(50))
+      }
+    }
+    await store.close()
+  }
+
+  func start(_ member: Int) throws {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    let all = peerPorts.enumerated().map { "m\($0)=http://127.0.0.1:\($1)" }.joined(separator: ",")
+    let client = "http://127.0.0.1:\(clientPorts[member])"
+    let peer = "http://127.0.0.1:\(peerPorts[member])"
+    process.arguments = [
+      "etcd", "--name", "m\(member)", "--data-dir", "\(folder.path)/m\(member)", "--listen-client-urls", client,
+      "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+      "--initial-cluster", all, "--heartbeat-interval", "50", "--election-timeout", "500", "--log-level", "error",
+    ]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    processes.withLock { $0[member] = process }
+  }
+
+  func kill(_ member: Int) {
+    let process = processes.withLock { processes in
+      defer { processes[member] = nil }
+      return processes[member]
+    }
+    guard let process else { return }
+    Foundation.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  func stop() { for member in clientPorts.indices { kill(member) } }
+
+  deinit { stop() }
+
+  private static func freePorts(_ count: Int) throws -> [UInt16] {
+    var sockets: [Int32] = []
+    defer { for socket in sockets { close(socket) } }
+    return try (0..<count).map { _ in
+      let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      sockets.append(fd)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_addr.s_addr = inet_addr("127.0.0.1")
+      var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let result = withUnsafeMutablePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+          bind(fd, generic, size) == 0 && getsockname(fd, generic, &size) == 0
+        }
+      }
+      guard result else { throw POSIXError(.EADDRINUSE) }
+      return UInt16(bigEndian: address.sin_port)
+    }
+  }
+}

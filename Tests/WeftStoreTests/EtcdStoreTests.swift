@@ -1,0 +1,82 @@
+import Foundation
+import Testing
+import WeftStore
+
+@Suite(.serialized)
+struct EtcdStoreTests {
+  private func put(_ key: String) -> Transaction { Transaction([.put(key, [1], lease: nil)]) }
+
+  /// Repeats what a store that is not reachable for a moment refuses.
+  private func persist<Value>(_ body: () async throws -> Value) async throws -> Value {
+    let end = ContinuousClock.now + .seconds(60)
+    while true {
+      do { return try await body() } catch StoreError.unavailable(let text) {
+        if ContinuousClock.now > end { throw StoreError.unavailable(text) }
+        try await Task.sleep(for: .milliseconds(50))
+      }
+    }
+  }
+
+  @Test func goesOnWhenMembersAreLost() async throws {
+    let cluster = try await EtcdCluster(members: 3)
+    defer { cluster.stop() }
+    let store = try EtcdStore(endpoints: cluster.endpoints, timeout: .seconds(3))
+    try await persist { try await store.commit(put("/a")) }
+    var watch = try await persist { try await store.watch(prefix: "/", after: 0) }.makeAsyncIterator()
+    #expect(try await watch.next()?.changes.map(\.key) == ["/a"])
+
+    // The member that serves the store is lost: another one does, and the watch goes on.
+    cluster.kill(0)
+    try await persist { try await store.commit(put("/b")) }
+    var key = try await watch.next()?.changes.map(\.key)
+    #expect(key == ["/b"])
+
+    // Without a majority nothing is written, and the error says whom it asked.
+    cluster.kill(1)
+    do {
+      try await store.commit(put("/c"))
+      Issue.record("nobody can have agreed to it")
+    } catch StoreError.unavailable(let text) {
+      #expect(text.contains("http://127.0.0.1:"), "\(text)")
+    }
+
+    try cluster.start(0)
+    try await persist { try await store.commit(put("/d")) }
+    repeat { key = try await watch.next()?.changes.map(\.key) } while key == ["/c"]
+    #expect(key == ["/d"])
+    await store.close()
+  }
+
+  @Test func namesEndpointsThatDoNotAnswer() async throws {
+    let store = try EtcdStore(endpoints: ["127.0.0.1:1", "http://[::1]:1"], timeout: .seconds(2))
+    do {
+      try await store.check()
+      Issue.record("nobody listens there")
+    } catch {
+      #expect("\(error)".contains("http://127.0.0.1:1") && "\(error)".contains("http://[::1]:1"), "\(error)")
+    }
+    await store.close()
+    await #expect(throws: StoreError.self) { try await store.check() }
+  }
+
+  @Test func refusesEndpointsThatCannotBe() {
+    for endpoints in [[], ["ftp://a:1"], ["http://"], ["http://a:1/path"], [""]] {
+      #expect(throws: StoreError.self) { _ = try EtcdStore(endpoints: endpoints) }
+    }
+  }
+
+  @Test func sharesAClusterAndEndsItsWatches() async throws {
+    let cluster = try await EtcdCluster(members: 1)
+    defer { cluster.stop() }
+    let one = try EtcdStore(endpoints: cluster.endpoints, prefix: "/one", timeout: .seconds(30))
+    let other = try EtcdStore(endpoints: cluster.endpoints, prefix: "/other", timeout: .seconds(30))
+    try await one.commit(put("/a"))
+    #expect(try await other.get("/a", at: nil) == nil)
+    #expect(try await other.list(prefix: "", after: nil, limit: 10, at: nil).entries.isEmpty)
+    #expect(try await one.list(prefix: "", after: nil, limit: 10, at: nil).entries.map(\.key) == ["/a"])
+    let stream = try await one.watch(prefix: "/", after: nil)
+    await one.close()
+    await #expect(throws: StoreError.self) { for try await _ in stream {} }
+    await other.close()
+  }
+}
