@@ -268,7 +268,7 @@ extension Worker {
     x.pointee.responseMode = .buffered
     x.pointee.responseBufferedBy = ExchangeState.chainLimit
     x.pointee.responseDecoder = BodyDecoder(s.pointee.response.framing)
-    s.pointee.responseTrailers.reset()
+    if !(x.pointee.upstream?.pointee.isStream ?? false) { s.pointee.responseTrailers.reset() }
     if let u = x.pointee.upstream { pumpResponse(u) }
   }
 

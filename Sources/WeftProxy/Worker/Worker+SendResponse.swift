@@ -88,8 +88,10 @@ extension Worker {
   private func settleResponseBody(_ x: ExchangeRef, _ c: ClientRef) {
     let s = x.pointee.state
     let framing = s.pointee.response.framing
+    var isStream: Bool { x.pointee.upstream?.pointee.isStream ?? false }
     if framing == .none {
       x.pointee.responseMode = .none
+      if isStream && !c.pointee.isStream { endHeadWithoutBody(x) }
       return
     }
     if c.pointee.isStream {
@@ -108,7 +110,7 @@ extension Worker {
     let trailersWatched =
       framing == .chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesResponseTrailers } ?? false)
     // What an HTTP/2 stream ends needs a framing of its own here, and may have trailers.
-    let isPlain = framing != .untilClose || !(x.pointee.upstream?.pointee.isStream ?? false)
+    let isPlain = framing != .untilClose || !isStream
     if s.pointee.responseBodyFilters == 0 && !trailersWatched && isPlain && !(isOldClient && framing == .chunked) {
       x.pointee.responseMode = .raw
       if framing == .untilClose { c.pointee.closeAfter = true }
@@ -116,7 +118,8 @@ extension Worker {
     }
     x.pointee.responseMode = .decoded
     x.pointee.responseDecoder = BodyDecoder(framing)
-    s.pointee.responseTrailers.reset()
+    // Those of a stream may be here already.
+    if !isStream { s.pointee.responseTrailers.reset() }
     s.pointee.response.headers.remove(.contentLength)
     if isOldClient {
       // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
@@ -127,6 +130,14 @@ extension Worker {
       x.pointee.responseChunked = true
       if framing != .chunked { s.pointee.response.headers.add(Names.transferEncoding, Bytes("chunked")) }
     }
+  }
+
+  /// What an HTTP/2 head ended needs a length here: a client would take all that follows for its body.
+  private func endHeadWithoutBody(_ x: ExchangeRef) {
+    let s = x.pointee.state
+    let status = s.pointee.response.status
+    if s.pointee.request.isHead || status == 204 || status == 304 { return }
+    setContentLength(&s.pointee.response, 0)
   }
 
   /// Ends a head with what the connection itself has to say.

@@ -42,7 +42,13 @@ final class UpstreamSession: HTTP2Session {
     guard let context, let x = upstream(context).pointee.exchange else { return false }
     inTrailers = upstream(context).pointee.stream.hasHead
     let s = x.pointee.state
-    if inTrailers { builder.beginTrailers() } else { builder.begin(&s.pointee.response) }
+    if inTrailers {
+      builder.beginTrailers()
+    } else {
+      // Of an attempt before this one. Those of this one may come before the worker looks at the head.
+      s.pointee.responseTrailers.reset()
+      builder.begin(&s.pointee.response)
+    }
     return true
   }
 

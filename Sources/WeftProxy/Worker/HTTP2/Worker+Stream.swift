@@ -213,8 +213,11 @@ extension Worker {
     markDirty(c)
   }
 
-  func submitHead(_ c: ClientRef, hasBody: Bool) -> Bool {
+  func submitHead(_ c: ClientRef, hasBody wantsBody: Bool) -> Bool {
     guard let session = c.pointee.stream.session, !c.pointee.stream.isClosed else { return false }
+    // A response that comes before the end of its request ends in a frame of its own: libnghttp2 would drop a head that
+    // still waits when the reset of `responseSent` is asked for.
+    let hasBody = wantsBody || !c.pointee.sawEOF
     c.pointee.stream.hasBody = hasBody
     let isSubmitted = session._withUnsafeGuaranteedRef {
       $0.submitResponse(c.pointee.stream.id, fieldList, hasBody: hasBody)
