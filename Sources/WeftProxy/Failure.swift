@@ -18,6 +18,7 @@ enum Failure: UInt8 {
   case upstreamIdleTimeout
   case requestTimeout
   case overflow
+  case requestLimit
   case retryLimit
   case requestBodyTooLarge
   case responseBodyTooLarge
@@ -39,7 +40,7 @@ enum Failure: UInt8 {
     case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge, .routingFailed: 500
     case .misdirected: 421
     case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamTLSFailure, .upstreamReset, .overflow,
-      .retryLimit, .overloaded:
+      .requestLimit, .retryLimit, .overloaded:
       503
     case .upstreamProtocolError, .upgradeUnsupported, .upgradeRefused: 502
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout, .requestTimeout: 504
@@ -62,7 +63,7 @@ enum Failure: UInt8 {
       .upstreamProtocolError
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout: .upstreamRequestTimeout
     case .requestTimeout: .upstreamRequestTimeout
-    case .overflow, .overloaded: .upstreamOverflow
+    case .overflow, .requestLimit, .overloaded: .upstreamOverflow
     case .retryLimit: .upstreamRetryLimitExceeded
     case .requestBodyTimeout, .requestHeaderTimeout: .streamIdleTimeout
     case .malformedBody, .badPath, .requestHeadersTooLarge, .requestBodyTooLarge: .downstreamProtocolError
@@ -88,6 +89,7 @@ enum Failure: UInt8 {
     case .upstreamIdleTimeout: "upstream_idle_timeout"
     case .requestTimeout: "request_timeout"
     case .overflow: "upstream_overflow"
+    case .requestLimit: "upstream_request_limit"
     case .retryLimit: "retry_limit_exceeded"
     case .requestBodyTooLarge: "request_body_too_large"
     case .responseBodyTooLarge: "response_body_too_large"
@@ -122,6 +124,7 @@ enum Failure: UInt8 {
     case .upstreamIdleTimeout: "the upstream stopped sending\n"
     case .requestTimeout: "the request took too long\n"
     case .overflow: "too many requests wait for the upstream\n"
+    case .requestLimit: "too many requests are under way to the upstream\n"
     case .retryLimit: "too many retries\n"
     case .requestBodyTooLarge: "the request body is too large\n"
     case .responseBodyTooLarge: "the response body is too large\n"

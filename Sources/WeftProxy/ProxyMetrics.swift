@@ -27,6 +27,9 @@ struct ProxyMetrics: Sendable {
   let upstreamConnectDuration: HistogramFamily
   let upstreamRetries: CounterFamily
   let upstreamOverflows: CounterFamily
+  let upstreamRetryOverflows: CounterFamily
+  let upstreamEjections: CounterFamily
+  let upstreamPanics: CounterFamily
   let upstreamTimeouts: CounterFamily
   let upstreamResets: CounterFamily
   let upstreamEndpoints: GaugeFamily
@@ -90,7 +93,18 @@ struct ProxyMetrics: Sendable {
     upstreamRetries = try r.counter(
       "weft_upstream_retries_total", help: "Further attempts of a retry policy.", labels: ["service"])
     upstreamOverflows = try r.counter(
-      "weft_upstream_overflows_total", help: "Requests refused because too many waited for a connection.",
+      "weft_upstream_overflows_total",
+      help: "Requests refused because too many waited for a connection or were under way.",
+      labels: ["service"])
+    upstreamRetryOverflows = try r.counter(
+      "weft_upstream_retry_overflows_total", help: "Retries left undone because too many were under way.",
+      labels: ["service"])
+    upstreamEjections = try r.counter(
+      "weft_upstream_ejections_total",
+      help: "Endpoints left out for how they answered: consecutive_5xx, consecutive_gateway_errors.",
+      labels: ["service", "reason"])
+    upstreamPanics = try r.counter(
+      "weft_upstream_panics_total", help: "Choices of an endpoint without regard to health, for too few were healthy.",
       labels: ["service"])
     upstreamTimeouts = try r.counter(
       "weft_upstream_timeouts_total", help: "Attempts that ran out of time: first_byte, idle.",
@@ -98,7 +112,7 @@ struct ProxyMetrics: Sendable {
     upstreamResets = try r.counter(
       "weft_upstream_resets_total", help: "Attempts whose connection the service broke.", labels: ["service"])
     upstreamEndpoints = try r.gauge(
-      "weft_upstream_endpoints", help: "Endpoints: ready, failed.", labels: ["service", "state"])
+      "weft_upstream_endpoints", help: "Endpoints: ready, failed, unhealthy, ejected.", labels: ["service", "state"])
 
     workerExchanges = try r.gauge("weft_worker_exchanges_active", help: "Exchanges under way.", labels: ["worker"])
     workerBusy = try r.counter(
@@ -216,6 +230,8 @@ struct ServiceMetrics {
   let active: Gauge
   let retries: Counter
   let overflows: Counter
+  let retryOverflows: Counter
+  let panics: Counter
   let pending: Gauge
   let resets: Counter
   let firstByteTimeouts: Counter
@@ -225,6 +241,8 @@ struct ServiceMetrics {
   let idle: Gauge
   let ready: Gauge
   let failed: Gauge
+  let unhealthy: Gauge
+  let ejected: Gauge
 
   /// Keeps the series while the service lives.
   private let lease: MetricsLease
@@ -238,6 +256,8 @@ struct ServiceMetrics {
     active = shard.gauge(m.upstreamConnectionsActive, [service], lease: lease)
     retries = shard.counter(m.upstreamRetries, [service], lease: lease)
     overflows = shard.counter(m.upstreamOverflows, [service], lease: lease)
+    retryOverflows = shard.counter(m.upstreamRetryOverflows, [service], lease: lease)
+    panics = shard.counter(m.upstreamPanics, [service], lease: lease)
     pending = shard.gauge(m.upstreamPending, [service], lease: lease)
     resets = shard.counter(m.upstreamResets, [service], lease: lease)
     firstByteTimeouts = shard.counter(m.upstreamTimeouts, [service, "first_byte"], lease: lease)
@@ -246,6 +266,8 @@ struct ServiceMetrics {
     idle = shard.gauge(m.upstreamConnectionsIdle, [service], lease: lease)
     ready = shard.gauge(m.upstreamEndpoints, [service, "ready"], lease: lease)
     failed = shard.gauge(m.upstreamEndpoints, [service, "failed"], lease: lease)
+    unhealthy = shard.gauge(m.upstreamEndpoints, [service, "unhealthy"], lease: lease)
+    ejected = shard.gauge(m.upstreamEndpoints, [service, "ejected"], lease: lease)
   }
 }
 

@@ -55,6 +55,49 @@ import Testing
     #expect(ServiceEndpoint.Address(text)?.description == text)
   }
 
+  @Test func healthHasDefaults() throws {
+    let set = resources(weft("Service", "  endpoints: [\"a:1\"]\n  healthCheck: {}\n  outlierDetection: {}"))
+    let traffic = try #require(set.weftServices.all.first).traffic
+    let check = try #require(traffic.healthCheck)
+    #expect(check.type == .http && check.path == "/" && check.host == nil && check.expectedStatuses == [200...299])
+    #expect(check.interval == .seconds(10) && check.timeout == .seconds(1) && check.jitter == 10)
+    #expect(check.healthyThreshold == 2 && check.unhealthyThreshold == 3)
+    let outlier = try #require(traffic.outlierDetection)
+    #expect(outlier.consecutive5xx == 5 && outlier.consecutiveGatewayErrors == 0 && outlier.maxEjectionPercent == 50)
+    #expect(outlier.baseEjectionTime == .seconds(30) && outlier.maxEjectionTime == .seconds(300))
+    #expect(traffic.panicThreshold == 50)
+  }
+
+  @Test(arguments: [
+    ("healthCheck: {expectedStatuses: [\"200-\"]}", "write a status from 100 to 599"),
+    ("healthCheck: {expectedStatuses: [\"299-200\"]}", "write a status from 100 to 599"),
+    ("healthCheck: {type: tcp, path: /x}", "is of no use to a check of type tcp"),
+    ("healthCheck: {type: grpc, expectedStatuses: [200]}", "is of no use to a check of type grpc"),
+    ("healthCheck: {path: healthz}", "a path begins with"),
+    ("healthCheck: {host: \"a\\r\\nb: c\"}", "a host is a name"),
+    ("outlierDetection: {baseEjectionTime: 2m, maxEjectionTime: 1m}", "is shorter than baseEjectionTime"),
+    ("outlierDetection: {consecutive5xx: 0}", "looks at nothing"),
+  ])
+  func whatHealthCannotBe(spec: String, message: String) throws {
+    let found = diagnostics(weft("Service", "  endpoints: [\"a:1\"]\n  \(spec)"))
+    #expect(found.count == 1 && found[0].contains(message), "\(found)")
+  }
+
+  @Test func policiesTakeThePlaceOfWhatServicesSay() throws {
+    let set = resources(
+      weft("Service", "  endpoints: [\"a:1\"]\n  timeouts: {connect: 3s, idle: 4s}\n  panicThreshold: 10") + "\n---\n"
+        + weft(
+          "BackendTrafficPolicy",
+          "  targetRefs: [{group: weft.dev, kind: Service, name: a}]\n  timeouts: {connect: 1s}\n  healthCheck: {}"))
+    let service = try #require(set.weftServices.all.first)
+    let traffic = set.traffic(service.traffic, of: WeftService.kind, service.name, port: nil)
+    #expect(traffic.timeouts.connect == .seconds(1) && traffic.timeouts.idle == .minutes(5))
+    #expect(traffic.panicThreshold == 10 && traffic.healthCheck != nil && service.traffic.healthCheck == nil)
+    let lost = diagnostics(
+      weft("BackendTrafficPolicy", "  targetRefs: [{group: weft.dev, kind: Service, name: b}]\n  panicThreshold: 1"))
+    #expect(lost.count == 1 && lost[0].contains("for the policy to govern"), "\(lost)")
+  }
+
   @Test func filterKeepsItsConfigurationRaw() throws {
     let set = resources(weft("Filter", "  type: lua\n  config: {bundle: ./tag, settings: {a: [1]}}"))
     let filter = try #require(set.filters.all.first)

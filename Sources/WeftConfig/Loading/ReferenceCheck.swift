@@ -14,7 +14,8 @@ struct ReferenceCheck {
     for route in resources.tcpRoutes.all { check(route, route.rules) }
     for route in resources.tlsRoutes.all { check(route, route.rules) }
     for gateway in resources.gateways.all { check(gateway) }
-    for policy in resources.backendTLSPolicies.all { check(policy) }
+    for policy in resources.backendTLSPolicies.all { check(policy, policy.targets) }
+    for policy in resources.backendTrafficPolicies.all { check(policy, policy.targets) }
     checkPorts()
   }
 
@@ -130,8 +131,8 @@ struct ReferenceCheck {
 
   // MARK: Policies
 
-  private mutating func check(_ policy: BackendTLSPolicy) {
-    for target in policy.targets {
+  private mutating func check(_ policy: some Resource, _ targets: [BackendTLSPolicy.Target]) {
+    for target in targets {
       let name = ResourceName(namespace: policy.metadata.namespace, name: target.name)
       let isFound =
         target.kind == KubernetesService.kind

@@ -23,6 +23,7 @@ struct ResourceDecoder {
     TCPRoute.kind: Kind(TCPRoute.self) { $0.tcpRoutes.add($1) },
     TLSRoute.kind: Kind(TLSRoute.self) { $0.tlsRoutes.add($1) },
     BackendTLSPolicy.kind: Kind(BackendTLSPolicy.self) { $0.backendTLSPolicies.add($1) },
+    BackendTrafficPolicy.kind: Kind(BackendTrafficPolicy.self) { $0.backendTrafficPolicies.add($1) },
     ReferenceGrant.kind: Kind(ReferenceGrant.self) { $0.referenceGrants.add($1) },
     KubernetesService.kind: Kind(KubernetesService.self) { $0.services.add($1) },
     EndpointSlice.kind: Kind(EndpointSlice.self) { $0.endpointSlices.add($1) },

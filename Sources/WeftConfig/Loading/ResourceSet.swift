@@ -8,6 +8,7 @@ public struct ResourceSet: Sendable, Equatable {
   public internal(set) var tcpRoutes = ResourceTable<TCPRoute>()
   public internal(set) var tlsRoutes = ResourceTable<TLSRoute>()
   public internal(set) var backendTLSPolicies = ResourceTable<BackendTLSPolicy>()
+  public internal(set) var backendTrafficPolicies = ResourceTable<BackendTrafficPolicy>()
   public internal(set) var referenceGrants = ResourceTable<ReferenceGrant>()
   public internal(set) var services = ResourceTable<KubernetesService>()
   public internal(set) var endpointSlices = ResourceTable<EndpointSlice>()
@@ -64,7 +65,8 @@ public struct ResourceSet: Sendable, Equatable {
     left.gateways == right.gateways && left.httpRoutes == right.httpRoutes
       && left.grpcRoutes == right.grpcRoutes
       && left.tcpRoutes == right.tcpRoutes && left.tlsRoutes == right.tlsRoutes
-      && left.backendTLSPolicies == right.backendTLSPolicies && left.referenceGrants == right.referenceGrants
+      && left.backendTLSPolicies == right.backendTLSPolicies
+      && left.backendTrafficPolicies == right.backendTrafficPolicies && left.referenceGrants == right.referenceGrants
       && left.services == right.services
       && left.endpointSlices == right.endpointSlices && left.secrets == right.secrets
       && left.configMaps == right.configMaps && left.namespaces == right.namespaces

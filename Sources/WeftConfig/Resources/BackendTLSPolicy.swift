@@ -35,12 +35,7 @@ public struct BackendTLSPolicy: Resource {
     self.metadata = metadata
     origin = Origin(reader.node)
     let spec = reader.object("spec")
-    targets = spec.objects("targetRefs", count: 1...16) { reader in
-      Target(
-        kind: ResourceKind(group: reader.string("group", .group), kind: reader.string("kind", .kind)),
-        name: reader.string("name", .length(1...253)), sectionName: reader.optionalString("sectionName", .dnsSubdomain),
-        origin: Origin(reader.node))
-    }
+    targets = BackendTLSPolicy.targets(spec)
     let validation = spec.object("validation")
     caCertificateRefs = validation.objects("caCertificateRefs", count: 0...8, LocalReference.init)
     let wellKnown = validation.optionalString("wellKnownCACertificates")
@@ -58,6 +53,16 @@ public struct BackendTLSPolicy: Resource {
     }
   }
 
+  /// The `targetRefs` of a policy for services.
+  static func targets(_ spec: ObjectReader) -> [Target] {
+    spec.objects("targetRefs", count: 1...16) { reader in
+      Target(
+        kind: ResourceKind(group: reader.string("group", .group), kind: reader.string("kind", .kind)),
+        name: reader.string("name", .length(1...253)), sectionName: reader.optionalString("sectionName", .dnsSubdomain),
+        origin: Origin(reader.node))
+    }
+  }
+
   private static func subject(_ reader: ObjectReader) -> SubjectName? {
     switch reader.string("type") {
     case "Hostname": return .hostname(reader.string("hostname", .hostname))
@@ -70,30 +75,8 @@ public struct BackendTLSPolicy: Resource {
 }
 
 extension ResourceSet {
-  /// The policy for a service's port: one for the port wins over one for the service, then the older, then the one
-  /// first by name.
+  /// The policy for a service's port.
   public func backendTLSPolicy(of kind: ResourceKind, _ name: ResourceName, port: String?) -> BackendTLSPolicy? {
-    var best: (policy: BackendTLSPolicy, isForPort: Bool)?
-    for policy in backendTLSPolicies.all where policy.metadata.namespace == name.namespace {
-      for target in policy.targets where target.kind == kind && target.name == name.name {
-        if let section = target.sectionName, section != port { continue }
-        let candidate = (policy: policy, isForPort: target.sectionName != nil)
-        guard let known = best else {
-          best = candidate
-          continue
-        }
-        if candidate.isForPort != known.isForPort ? candidate.isForPort : policy.isOlder(than: known.policy) {
-          best = candidate
-        }
-      }
-    }
-    return best?.policy
-  }
-}
-
-extension BackendTLSPolicy {
-  fileprivate func isOlder(than other: BackendTLSPolicy) -> Bool {
-    let (mine, theirs) = (metadata.creationTimestamp ?? "~", other.metadata.creationTimestamp ?? "~")
-    return mine == theirs ? name < other.name : mine < theirs
+    policy(backendTLSPolicies.all, \.targets, of: kind, name, port: port)
   }
 }

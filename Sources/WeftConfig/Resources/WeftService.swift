@@ -37,6 +37,10 @@ public struct TrafficSettings: Sendable, Hashable {
     /// After that many requests a connection is closed; 0: no limit.
     public var maxRequestsPerConnection = 0
     public var maxIdleConnections = 512
+    /// Requests under way at once; more are answered with 503; 0: no limit.
+    public var maxRequests = 0
+    /// Retries under way at once; a request that would need another gets what the failed attempt brought; 0: no limit.
+    public var maxRetries = 0
     /// How long a connection without work is kept.
     public var idleTimeout = ConfigDuration.seconds(60)
   }
@@ -79,17 +83,31 @@ public struct TrafficSettings: Sendable, Hashable {
   public var timeouts = Timeouts()
   public var dns = DNS()
   public var tcpKeepalive = TCPKeepalive()
+  /// nil: endpoints are not asked.
+  public var healthCheck: HealthCheckSettings?
+  /// nil: endpoints are not judged by their answers.
+  public var outlierDetection: OutlierDetectionSettings?
+  /// Per cent of endpoints that must be well: with fewer, all of them get requests.
+  public var panicThreshold = 50
 
   /// The defaults, which hold for every service that says nothing else.
   public init() {}
 
   init(_ spec: ObjectReader) {
+    self.init(policy: spec)
     `protocol` = spec.optionalEnumeration("protocol")
+    if let reader = spec.optionalObject("dns") { dns.read(reader) }
+  }
+
+  /// What a policy may say as well.
+  init(policy spec: ObjectReader) {
     loadBalancer = spec.enumeration("loadBalancer", default: loadBalancer)
     if let reader = spec.optionalObject("connectionPool") { connectionPool.read(reader) }
     if let reader = spec.optionalObject("timeouts") { timeouts.read(reader) }
-    if let reader = spec.optionalObject("dns") { dns.read(reader) }
     if let reader = spec.optionalObject("tcpKeepalive") { tcpKeepalive.read(reader) }
+    healthCheck = spec.optionalObject("healthCheck", HealthCheckSettings.init)
+    outlierDetection = spec.optionalObject("outlierDetection", OutlierDetectionSettings.init)
+    panicThreshold = spec.int("panicThreshold", in: 0...100, default: panicThreshold)
   }
 }
 
@@ -100,6 +118,8 @@ extension TrafficSettings.ConnectionPool {
     maxRequestsPerConnection = reader.int(
       "maxRequestsPerConnection", in: 0...Int(Int32.max), default: maxRequestsPerConnection)
     maxIdleConnections = reader.int("maxIdleConnections", in: 0...1_000_000, default: maxIdleConnections)
+    maxRequests = reader.int("maxRequests", in: 0...1_000_000, default: maxRequests)
+    maxRetries = reader.int("maxRetries", in: 0...1_000_000, default: maxRetries)
     idleTimeout = reader.duration("idleTimeout", in: .milliseconds(1)...(.seconds(86_400)), default: idleTimeout)
   }
 }

@@ -48,11 +48,31 @@ struct ConfigDump {
 
   var clusters: String {
     let services = supervisor.services.map { s in
-      let endpoints = s.addresses.map { "{\"address\":\(text($0.address.description)),\"weight\":\($0.weight)}" }
+      let endpoints = s.addresses.enumerated().map { i, a in
+        "{\"address\":\(text(a.address.description)),\"weight\":\(a.weight)\(health(s, i))}"
+      }
       return "{\"name\":\(text(s.name)),\"loadBalancer\":\(text(s.loadBalancing.rawValue)),"
         + "\"maxConnections\":\(s.limits.maxConnections),\"endpoints\":\(list(endpoints))}"
     }
     return "{\"services\":\(list(services))}"
+  }
+
+  /// What is known of an endpoint's health, if anything is looked at.
+  private func health(_ service: ServiceSpec, _ index: Int) -> String {
+    guard let health = service.health, index < health.endpoints.count else { return "" }
+    let endpoint = health.endpoints[index]
+    let state = endpoint.hasFailedCheck ? "unhealthy" : endpoint.isEjected ? "ejected" : "healthy"
+    var members = ",\"health\":\(text(state))"
+    if health.check != nil {
+      let last = supervisor.health.target(endpoint)?.last
+      members += ",\"lastCheck\":\(last.map { text("\($0)") } ?? "null")"
+    }
+    if health.outlier != nil {
+      let now = MonotonicTime.milliseconds()
+      let left = endpoint.isEjected && endpoint.ejectedUntil > now ? endpoint.ejectedUntil - now : 0
+      members += ",\"ejections\":\(endpoint.ejectionCount),\"ejectedForMs\":\(left)"
+    }
+    return members
   }
 
   var filters: String {

@@ -26,7 +26,8 @@ struct ConfigurationLoad {
 
   init(
     _ options: ProxyOptions, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger, version: UInt64 = 1,
-    resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil, tickets: TicketKeys? = nil
+    resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil, renewed: [String: ServiceSpec] = [:],
+    tickets: TicketKeys? = nil
   ) {
     began = UnixTime.nanoseconds() / 1_000_000
     switch options.source {
@@ -38,7 +39,7 @@ struct ConfigurationLoad {
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: metrics, logger: logger,
       bundleFolders: options.bundleFolders, resolved: resolved, previous: previous,
-      tickets: tickets)
+      renewed: renewed, tickets: tickets)
     // Compiled even when there are errors, so that one run reports everything.
     let compiled = compiler.compile(version: version)
     found += compiler.diagnostics

@@ -9,6 +9,7 @@ final class StatusMetrics {
   private let lastApplied: Gauge
   private let stalls: CounterFamily
   private let lookups: CounterFamily
+  private let checks: CounterFamily
 
   init(_ registry: MetricsRegistry, version: String) throws {
     try ProcessMetrics.register(in: registry, version: version)
@@ -27,7 +28,12 @@ final class StatusMetrics {
     lookups = try registry.counter(
       "weft_upstream_dns_lookups_total", help: "Lookups of endpoints' names: success, failure, timeout.",
       labels: ["result"])
+    checks = try registry.counter(
+      "weft_upstream_health_checks_total", help: "Health checks of endpoints: success, failure, timeout.",
+      labels: ["service", "result"])
   }
+
+  func checked(_ service: String, _ result: String) { shard.counter(checks, [service, result]).add() }
 
   func reloaded(_ result: String, ok: Bool) {
     shard.counter(reloads, [result]).add()

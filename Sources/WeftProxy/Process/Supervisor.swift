@@ -38,6 +38,7 @@ final class Supervisor {
   private var watcher: FileWatcher?
   private var watchedPaths: [String] = []
   private var names: NameTable?
+  let health: HealthMonitor
   private var admin: AdminServer?
 
   /// A worker whose loop has not turned for this long is stuck.
@@ -54,6 +55,7 @@ final class Supervisor {
     try writer.register(in: metrics)
     loop = try EventLoop()
     tickets = try TicketKeys()
+    health = HealthMonitor(loop: loop, log: log, status: status)
     mailbox = try Mailbox(capacity: 65_536)
   }
 
@@ -132,7 +134,7 @@ final class Supervisor {
     version += 1
     let load = ConfigurationLoad(
       options, registry: registry, metrics: metrics, logger: log, version: version, resolved: names?.addresses ?? [:],
-      previous: snapshot, tickets: tickets)
+      previous: snapshot, renewed: renewed, tickets: tickets)
     return load
   }
 
@@ -177,8 +179,11 @@ final class Supervisor {
         for fd in descriptors[i].values { Socket.close(fd) }
       }
     }
+    let before = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    for service in new.services { service.health?.enter(replacing: before[service.name]?.health) }
     snapshot = new
     renewed = [:]
+    health.watch(services)
     loaded = load.loaded
     lastReload = ReloadStatus(
       succeeded: true, errors: [], warnings: load.warnings.map(\.description), at: wallClock())
@@ -191,9 +196,12 @@ final class Supervisor {
 
   private func addressesChanged(_ resolved: [String: [IPAddress]]) {
     guard let loaded else { return }
-    for spec in ConfigurationCompiler.namedServices(loaded.resources, resolved: resolved) {
+    let previous = Dictionary(services.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    defer { health.watch(services) }
+    for spec in ConfigurationCompiler.namedServices(loaded.resources, resolved: resolved, previous: previous) {
       guard let known = snapshot?.services.first(where: { $0.name == spec.name }), !known.isUnusable else { continue }
       let secured = known.tls.map { spec.with($0) } ?? spec
+      secured.health?.enter(replacing: previous[spec.name]?.health)
       renewed[spec.name] = secured
       for worker in workers { _ = worker.control.mailbox.send(.endpoints(secured)) }
     }

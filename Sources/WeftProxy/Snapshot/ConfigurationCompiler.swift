@@ -44,7 +44,7 @@ struct ConfigurationCompiler {
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
     bundleFolders: [String] = [], resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil,
-    tickets: TicketKeys? = nil
+    renewed: [String: ServiceSpec] = [:], tickets: TicketKeys? = nil
   ) {
     self.tickets = tickets
     tls = TLSCompiler(resources)
@@ -62,7 +62,7 @@ struct ConfigurationCompiler {
     self.resolved = resolved
     self.previous = previous
     previousServices = Dictionary(
-      (previous?.services ?? []).map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+      (previous?.services ?? []).map { ($0.name, renewed[$0.name] ?? $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// - Returns: nil when there was an error; `diagnostics` says which.
@@ -92,15 +92,18 @@ struct ConfigurationCompiler {
   private mutating func compileServices() {
     let grpc = GRPCBackends(resources)
     for service in resources.weftServices.all {
+      let traffic = resources.traffic(service.traffic, of: WeftService.kind, service.name, port: nil)
+      let name = ServiceCompiler.name(service)
       let spec = ServiceCompiler.spec(
-        service, carriesGRPC: grpc.contains(ServiceCompiler.name(service)),
-        resolve: { addresses(of: $0, NameRefresh(service.traffic.dns)) })
+        service, traffic, carriesGRPC: grpc.contains(name), previous: previousServices[name],
+        resolve: { addresses(of: $0, NameRefresh(traffic.dns)) })
       add(secured(spec, WeftService.kind, service.name, port: nil))
     }
     for service in resources.services.all {
       for port in service.ports where port.isTCP {
         let spec = ServiceCompiler.spec(
           service, port, resources, carriesGRPC: grpc.contains(ServiceCompiler.name(service, port)),
+          previous: previousServices[ServiceCompiler.name(service, port)],
           resolve: { addresses(of: $0, NameRefresh()) })
         add(secured(spec, KubernetesService.kind, service.name, port: port.name))
       }
@@ -142,12 +145,19 @@ struct ConfigurationCompiler {
   }
 
   /// The services that have an endpoint given by name, with what is known of its addresses now.
-  static func namedServices(_ resources: ResourceSet, resolved: [String: [IPAddress]]) -> [ServiceSpec] {
+  /// - Parameter previous: the services in force.
+  static func namedServices(
+    _ resources: ResourceSet, resolved: [String: [IPAddress]], previous: [String: ServiceSpec]
+  ) -> [ServiceSpec] {
     var specs: [ServiceSpec] = []
     let grpc = GRPCBackends(resources)
     for service in resources.weftServices.all {
       var isNamed = false
-      let spec = ServiceCompiler.spec(service, carriesGRPC: grpc.contains(ServiceCompiler.name(service))) { name in
+      let traffic = resources.traffic(service.traffic, of: WeftService.kind, service.name, port: nil)
+      let key = ServiceCompiler.name(service)
+      let spec = ServiceCompiler.spec(
+        service, traffic, carriesGRPC: grpc.contains(key), previous: previous[key]
+      ) { name in
         isNamed = true
         return resolved[name] ?? []
       }
@@ -156,8 +166,10 @@ struct ConfigurationCompiler {
     for service in resources.services.all {
       for port in service.ports where port.isTCP {
         var isNamed = false
-        let carriesGRPC = grpc.contains(ServiceCompiler.name(service, port))
-        let spec = ServiceCompiler.spec(service, port, resources, carriesGRPC: carriesGRPC) { name in
+        let key = ServiceCompiler.name(service, port)
+        let spec = ServiceCompiler.spec(
+          service, port, resources, carriesGRPC: grpc.contains(key), previous: previous[key]
+        ) { name in
           isNamed = true
           return resolved[name] ?? []
         }

@@ -9,10 +9,13 @@ enum ServiceCompiler {
   }
 
   /// - Parameters:
+  ///   - traffic: its settings, with those of a policy.
   ///   - carriesGRPC: a GRPCRoute names the service.
+  ///   - previous: what was in force so far: what is known of its endpoints is carried over.
   ///   - resolve: the addresses of a name, as far as they are known.
   static func spec(
-    _ service: WeftService, carriesGRPC: Bool = false, resolve: (String) -> [IPAddress]
+    _ service: WeftService, _ traffic: TrafficSettings, carriesGRPC: Bool = false, previous: ServiceSpec?,
+    resolve: (String) -> [IPAddress]
   ) -> ServiceSpec {
     var addresses: [ServiceSpec.Address] = []
     for endpoint in service.endpoints {
@@ -29,9 +32,16 @@ enum ServiceCompiler {
         addresses.append(.init(address: address, weight: weight))
       }
     }
-    let traffic = service.traffic
-    return ServiceSpec(
-      name: name(service), addresses: addresses, loadBalancing: LoadBalancing(traffic.loadBalancer),
+    return spec(
+      name(service), addresses, traffic, isHTTP2: traffic.protocol.map { $0 == .http2 } ?? carriesGRPC
+    ).watched(traffic, previous: previous)
+  }
+
+  private static func spec(
+    _ name: String, _ addresses: [ServiceSpec.Address], _ traffic: TrafficSettings, isHTTP2: Bool
+  ) -> ServiceSpec {
+    ServiceSpec(
+      name: name, addresses: addresses, loadBalancing: LoadBalancing(traffic.loadBalancer),
       limits: ServiceSpec.Limits(traffic.connectionPool),
       timeouts: ServiceSpec.Timeouts(
         connect: traffic.timeouts.connect.timer, firstByte: traffic.timeouts.firstByte.timer,
@@ -40,13 +50,14 @@ enum ServiceCompiler {
         idle: Int32(clamping: traffic.tcpKeepalive.time.nanoseconds / 1_000_000_000),
         interval: Int32(clamping: max(1, traffic.tcpKeepalive.interval.nanoseconds / 1_000_000_000)),
         probes: Int32(clamping: traffic.tcpKeepalive.probes)),
-      isHTTP2: traffic.protocol.map { $0 == .http2 } ?? carriesGRPC)
+      isHTTP2: isHTTP2)
   }
 
   /// The ready endpoints of a core Service's port, from its EndpointSlices; of an ExternalName, from its name; without
   /// slices, the cluster's address.
   static func spec(
     _ service: KubernetesService, _ port: KubernetesService.Port, _ resources: ResourceSet, carriesGRPC: Bool = false,
+    previous: ServiceSpec?,
     resolve: (String) -> [IPAddress]
   ) -> ServiceSpec {
     var addresses: [ServiceSpec.Address] = []
@@ -61,9 +72,11 @@ enum ServiceCompiler {
       for slice in slices { addresses += endpoints(slice, port, resolve) }
     }
     var seen: Set<SocketAddress> = []
-    return ServiceSpec(
-      name: name(service, port), addresses: addresses.filter { seen.insert($0.address).inserted },
-      loadBalancing: .roundRobin, isHTTP2: port.appProtocol == nil ? carriesGRPC : port.speaksHTTP2)
+    let traffic = resources.traffic(TrafficSettings(), of: KubernetesService.kind, service.name, port: port.name)
+    return spec(
+      name(service, port), addresses.filter { seen.insert($0.address).inserted }, traffic,
+      isHTTP2: port.appProtocol == nil ? carriesGRPC : port.speaksHTTP2
+    ).watched(traffic, previous: previous)
   }
 
   private static func external(
@@ -108,5 +121,7 @@ extension ServiceSpec.Limits {
     maxPendingRequests = pool.maxPendingRequests
     maxRequestsPerConnection = pool.maxRequestsPerConnection
     maxIdleConnections = pool.maxIdleConnections
+    maxRequests = pool.maxRequests
+    maxRetries = pool.maxRetries
   }
 }

@@ -25,6 +25,9 @@ struct Endpoint: ~Copyable {
   /// Avoided until this time (worker milliseconds), for connects have failed.
   var avoidedUntil: UInt64 = 0
 
+  /// What all workers know of it; nil when nothing of its service is looked at.
+  private(set) var health: Unmanaged<EndpointHealth>?
+
   /// TLS sessions to resume; outlives the connections, as the endpoint does.
   let resumable: UnsafeMutablePointer<TLSSessionStore>
 
@@ -44,7 +47,18 @@ struct Endpoint: ~Copyable {
     resumable.initialize(to: TLSSessionStore())
   }
 
+  mutating func setHealth(_ new: EndpointHealth?) {
+    let old = health
+    health = new.map(Unmanaged.passRetained)
+    old?.release()
+  }
+
+  /// Neither its checks nor its answers speak against it.
+  @inline(__always)
+  var isAvailable: Bool { health?._withUnsafeGuaranteedRef { $0.isAvailable } ?? true }
+
   deinit {
+    health?.release()
     resumable.deinitialize(count: 1)
     resumable.deallocate()
   }

@@ -1,3 +1,4 @@
+import WeftConfig
 import WeftIO
 import WeftTLS
 
@@ -28,6 +29,8 @@ final class ServiceSpec: Sendable {
   let tls: TLSClientContext?
   /// A policy for it cannot be kept: it has no endpoints, whatever is known of them.
   let isUnusable: Bool
+  /// nil: endpoints are neither asked nor judged.
+  let health: ServiceHealth?
 
   /// Limits for one proxy; a worker takes its share, at least 1.
   struct Limits: Sendable, Hashable {
@@ -37,6 +40,10 @@ final class ServiceSpec: Sendable {
     /// 0: no limit.
     var maxRequestsPerConnection = 0
     var maxIdleConnections = 512
+    /// Requests under way; 0: no limit.
+    var maxRequests = 0
+    /// Retries under way; 0: no limit.
+    var maxRetries = 0
   }
 
   /// TCP keepalive of its connections, in seconds.
@@ -61,8 +68,9 @@ final class ServiceSpec: Sendable {
   init(
     name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive(), isHTTP2: Bool = false,
-    tls: TLSClientContext? = nil, isUnusable: Bool = false
+    tls: TLSClientContext? = nil, isUnusable: Bool = false, health: ServiceHealth? = nil
   ) {
+    self.health = health
     self.isUnusable = isUnusable
     self.tls = tls
     self.name = name
@@ -78,13 +86,22 @@ final class ServiceSpec: Sendable {
     name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
       && limits == other.limits && timeouts == other.timeouts && keepAlive == other.keepAlive
       && isHTTP2 == other.isHTTP2 && tls === other.tls && isUnusable == other.isUnusable
+      && (health.map { mine in other.health.map(mine.hasSameContent) ?? false } ?? (other.health == nil))
   }
 
   /// The same, with encrypted connections.
   func with(_ tls: TLSClientContext?) -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
-      keepAlive: keepAlive, isHTTP2: isHTTP2, tls: tls)
+      keepAlive: keepAlive, isHTTP2: isHTTP2, tls: tls, health: health)
+  }
+
+  /// The same, with its endpoints watched as `traffic` says; what is known of them is carried over from `previous`.
+  func watched(_ traffic: TrafficSettings, previous: ServiceSpec?) -> ServiceSpec {
+    guard let health = ServiceHealth(traffic, addresses, previous: previous?.health) else { return self }
+    return ServiceSpec(
+      name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
+      keepAlive: keepAlive, isHTTP2: isHTTP2, tls: tls, isUnusable: isUnusable, health: health)
   }
 
   /// The same, with nowhere to send requests to.

@@ -18,12 +18,21 @@ struct UpstreamService: ~Copyable {
   private var numbers = 0
   private var weighted = false
   private var totalWeight: UInt32 = 0
+  /// The endpoint that is being chosen must be available.
+  private var leavesOut = false
 
   // A worker's share of the limits.
   private(set) var maxConnections = 0
   private(set) var maxPending = 0
   private(set) var maxIdle = 0
+  /// 0: no limit.
+  private(set) var maxRequests = 0
+  private(set) var maxRetries = 0
   var connections = 0
+  /// Requests under way.
+  var active = 0
+  /// Retries under way.
+  var retries = 0
 
   // Exchanges that wait for a connection, first come first served. Stale references are skipped.
   private var pending: ContiguousArray<ExchangeReference> = []
@@ -44,6 +53,10 @@ struct UpstreamService: ~Copyable {
   private(set) var tlsOwner: UInt64 = 0
   var keepAlive: ServiceSpec.KeepAlive { spec.keepAlive }
   private(set) var isHTTP2 = false
+  /// Kept alive by `spec`.
+  private var health: Unmanaged<ServiceHealth>?
+  /// How answers judge endpoints; nil: they do not.
+  private(set) var outlier: OutlierDetection?
   @inline(__always) var maxRequestsPerConnection: Int { spec.limits.maxRequestsPerConnection }
 
   /// Takes over a new specification.
@@ -57,10 +70,18 @@ struct UpstreamService: ~Copyable {
     maxPending =
       new.limits.maxPendingRequests == 0 ? 0 : max(1, (new.limits.maxPendingRequests + workers - 1) / workers)
     maxIdle = max(1, (new.limits.maxIdleConnections + workers - 1) / workers)
+    maxRequests = (new.limits.maxRequests + workers - 1) / workers
+    maxRetries = (new.limits.maxRetries + workers - 1) / workers
+    health = new.health.map(Unmanaged.passUnretained)
+    outlier = new.health?.outlier
     var old: [SocketAddress: EndpointRef] = [:]
     for e in endpoints { old[e.pointee.address] = e }
     endpoints.removeAll(keepingCapacity: true)
-    for a in new.addresses {
+    for (i, a) in new.addresses.enumerated() {
+      defer {
+        let health = new.health.flatMap { i < $0.endpoints.count ? $0.endpoints[i] : nil }
+        if let last = endpoints.last, last.pointee.address == a.address { last.pointee.setHealth(health) }
+      }
       if let known = old.removeValue(forKey: a.address) {
         known.pointee.weight = a.weight
         endpoints.append(known)
@@ -97,7 +118,22 @@ struct UpstreamService: ~Copyable {
   mutating func pick(tried: UInt64, now: UInt64, random: inout WorkerRandom) -> EndpointRef? {
     let n = endpoints.count
     if n == 0 { return nil }
+    if let health { return pickHealthy(n, health, tried: tried, now: now, random: &random) }
     if n == 1 { return endpoints[0] }
+    return pickAmong(n, tried: tried, now: now, random: &random)
+  }
+
+  private mutating func pickHealthy(
+    _ n: Int, _ health: Unmanaged<ServiceHealth>, tried: UInt64, now: UInt64, random: inout WorkerRandom
+  ) -> EndpointRef? {
+    let unavailable = health._withUnsafeGuaranteedRef { $0.counts.unavailable.load(ordering: .relaxed) }
+    if unavailable > 0 {
+      let isPanic = health._withUnsafeGuaranteedRef { $0.isPanic(of: n) }
+      if isPanic { metrics.panics.add() }
+      leavesOut = !isPanic
+    }
+    defer { leavesOut = false }
+    if n == 1 { return leavesOut && !endpoints[0].pointee.isAvailable ? nil : endpoints[0] }
     return pickAmong(n, tried: tried, now: now, random: &random)
   }
 
@@ -120,7 +156,7 @@ struct UpstreamService: ~Copyable {
 
   @inline(__always)
   private func usable(_ e: EndpointRef, _ strict: Bool, _ tried: UInt64, _ now: UInt64) -> Bool {
-    if e.pointee.weight == 0 { return false }
+    if e.pointee.weight == 0 || leavesOut && !e.pointee.isAvailable { return false }
     return !strict || (e.pointee.avoidedUntil <= now && tried & (1 &<< UInt64(e.pointee.number & 63)) == 0)
   }
 

@@ -109,6 +109,8 @@ struct ProxyExchange: ~Copyable {
   var isPending = false
   /// Waits for `wakeTimer` before the next attempt.
   var isBackingOff = false
+  /// Counted among the service's retries.
+  var isRetried = false
 
   // For logs and metrics.
   var bytesReceived: UInt64 = 0

@@ -80,6 +80,7 @@ extension Worker {
     if let policy = s.pointee.retryPolicy { policy._withUnsafeGuaranteedRef { $0.finished(x.pointee.handle) } }
     if x.pointee.upstream != nil { releaseUpstream(x) }
     leaveQueue(x)
+    if x.pointee.isRetried { leaveRetries(x) }
     wheel.pointee.cancel(&x.pointee.deadlineTimer)
     wheel.pointee.cancel(&x.pointee.wakeTimer)
     reset(x)

@@ -21,7 +21,11 @@ extension Worker {
     if endpoint == nil && s.pointee.upstreamOverride != nil && s.pointee.isUpstreamOverrideStrict {
       return fail(x, .noHealthyUpstream)
     }
-    if x.pointee.session.id != 0, let e = service.pointee.endpoint(id: x.pointee.session.id),
+    if service.pointee.maxRequests != 0 && service.pointee.active >= service.pointee.maxRequests {
+      service.pointee.metrics.overflows.add()
+      return fail(x, .requestLimit)
+    }
+    if x.pointee.session.id != 0, let e = service.pointee.endpoint(id: x.pointee.session.id), e.pointee.isAvailable,
       x.pointee.triedEndpoints & (1 &<< UInt64(e.pointee.number & 63)) == 0
     {
       endpoint = endpoint ?? e
@@ -53,6 +57,7 @@ extension Worker {
     u.pointee.exchange = x
     u.pointee.sawBytes = false
     e.pointee.active &+= 1
+    e.pointee.service.pointee.active &+= 1
     e.pointee.service.pointee.metrics.requestsActive.add()
     x.pointee.triedEndpoints |= 1 &<< UInt64(e.pointee.number & 63)
     let s = x.pointee.state
@@ -192,6 +197,7 @@ extension Worker {
   /// A connection was there, but not a peer that we believe.
   func tlsConnectFailed(_ x: ExchangeRef, _ e: EndpointRef) {
     e.pointee.connectFailed(now: clock.pointee.milliseconds)
+    judge(e, status: 503)
     let others = e.pointee.service.pointee.endpoints.count > 1
     if others && x.pointee.connectTries < Self.maxConnectTries { return forward(x) }
     attemptFailed(x, .connectFailure, .upstreamTLSFailure)
@@ -199,6 +205,7 @@ extension Worker {
 
   func connectFailed(_ x: ExchangeRef, _ e: EndpointRef, _ errno: Int32) {
     e.pointee.connectFailed(now: clock.pointee.milliseconds)
+    judge(e, status: errno == ETIMEDOUT ? 504 : 503)
     countConnectFailure(e.pointee.service, errno)
     x.pointee.triedEndpoints |= 1 &<< UInt64(e.pointee.number & 63)
     let s = x.pointee.state

@@ -157,6 +157,7 @@ extension Worker {
     let status = s.pointee.response.status
     let service = u.pointee.endpoint?.pointee.service
     service?.pointee.metrics.requests.count(status: status)
+    if let e = u.pointee.endpoint, e.pointee.health != nil { judgeResponse(x, e, status) }
     setTimer(u, service?.pointee.timeouts.idle ?? 0)
     // To a client of HTTP/2 any 2xx says that the tunnel stands.
     if s.pointee.request.upgrade && 200..<300 ~= status, let c = x.pointee.client, c.pointee.isStream,
@@ -193,6 +194,7 @@ extension Worker {
     u.pointee.exchange = x
     if let e = u.pointee.endpoint {
       e.pointee.active &+= 1
+      e.pointee.service.pointee.active &+= 1
       e.pointee.service.pointee.metrics.requestsActive.add()
     }
     return false

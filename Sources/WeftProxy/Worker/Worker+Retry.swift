@@ -18,7 +18,17 @@ extension Worker {
     guard let pause = policy._withUnsafeGuaranteedRef({ $0.backoff(x.pointee.handle, after: outcome) }) else {
       return false
     }
-    x.pointee.service?.pointee.metrics.retries.add()
+    if let service = x.pointee.service {
+      if !x.pointee.isRetried {
+        if service.pointee.maxRetries != 0 && service.pointee.retries >= service.pointee.maxRetries {
+          service.pointee.metrics.retryOverflows.add()
+          return false
+        }
+        x.pointee.isRetried = true
+        service.pointee.retries &+= 1
+      }
+      service.pointee.metrics.retries.add()
+    }
     x.pointee.connectTries = 0
     x.pointee.stage = .connecting
     if pause == 0 {
@@ -28,6 +38,12 @@ extension Worker {
       setWake(x, pause)
     }
     return true
+  }
+
+  /// The exchange ends, or goes to another service.
+  func leaveRetries(_ x: ExchangeRef) {
+    x.pointee.isRetried = false
+    x.pointee.service?.pointee.retries &-= 1
   }
 
   /// Whether all of the body that has been sent can be sent again.

@@ -12,16 +12,24 @@ extension Worker {
     sampledBusy = busy
     let now = clock.pointee.milliseconds
     for service in services.values {
-      var (idle, failed) = (0, 0)
+      var (idle, failed, unhealthy, ejected) = (0, 0, 0, 0)
       for e in service.pointee.endpoints {
         idle += e.pointee.idleCount
-        if e.pointee.avoidedUntil > now { failed += 1 }
+        if e.pointee.health?._withUnsafeGuaranteedRef({ $0.hasFailedCheck }) ?? false {
+          unhealthy += 1
+        } else if !e.pointee.isAvailable {
+          ejected += 1
+        } else if e.pointee.avoidedUntil > now {
+          failed += 1
+        }
       }
       service.pointee.metrics.idle.set(idle)
       // Every worker has all endpoints, and judges them by its own connects: the first one speaks for all.
       if index == 0 {
-        service.pointee.metrics.ready.set(service.pointee.endpoints.count - failed)
+        service.pointee.metrics.ready.set(service.pointee.endpoints.count - failed - unhealthy - ejected)
         service.pointee.metrics.failed.set(failed)
+        service.pointee.metrics.unhealthy.set(unhealthy)
+        service.pointee.metrics.ejected.set(ejected)
       }
     }
   }

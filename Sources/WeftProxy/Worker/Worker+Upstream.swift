@@ -103,6 +103,8 @@ extension Worker {
     let wasRefused =
       u.pointee.isStream && u.pointee.stream.error == HTTP2ErrorCode.refusedStream.rawValue && !u.pointee.sawBytes
     let started = x.pointee.responseStarted
+    let e = u.pointee.endpoint
+    if let e, !wasRefused && !wasStale { judge(e, status: failure.status) }
     detach(x, u)
     closeUpstream(u)
     if started {
@@ -176,6 +178,7 @@ extension Worker {
     u.pointee.exchange = nil
     if let e = u.pointee.endpoint {
       e.pointee.active &-= 1
+      e.pointee.service.pointee.active &-= 1
       e.pointee.service.pointee.metrics.requestsActive.sub()
     }
   }
