@@ -167,24 +167,36 @@ void wl_collect(wl_host *h, int go_on) {
   if (!go_on) lua_gc(h->main, LUA_GCSTOP);
 }
 
-// Adds the names of the table on top of the stack, with the prefix, to the list below it; tables under it as well.
+// Adds what the table on top of the stack holds to the list below it, and what tables in it hold: the path, followed, unless
+// it is a function, by its value or else its type.
 static void list_paths(lua_State *L, const char *prefix, int depth) {
   luaL_checkstack(L, 8, "listing");
   int table = lua_gettop(L);
   lua_pushnil(L);
   while (lua_next(L, table)) {
-    if (lua_type(L, -2) != LUA_TSTRING) {
+    // The globals hold themselves.
+    if (lua_type(L, -2) != LUA_TSTRING || (depth == 0 && strcmp(lua_tostring(L, -2), LUA_GNAME) == 0)) {
       lua_pop(L, 1);
       continue;
     }
-    const char *path = lua_pushfstring(L, "%s.%s", prefix, lua_tostring(L, -2));
+    const char *path = lua_pushfstring(L, "%s%s", prefix, lua_tostring(L, -2));
     if (lua_istable(L, -2) && depth < 4) {
+      lua_pushfstring(L, "%s.", path);
       lua_pushvalue(L, table - 1);
-      lua_pushvalue(L, -3);
-      list_paths(L, path, depth + 1);
-      lua_pop(L, 2);
+      lua_pushvalue(L, -4);
+      list_paths(L, lua_tostring(L, -3), depth + 1);
+      lua_pop(L, 3);
     } else {
-      lua_pushvalue(L, -1);
+      int type = lua_type(L, -2);
+      if (type == LUA_TNUMBER || type == LUA_TSTRING) {
+        lua_pushvalue(L, -2);
+        lua_pushfstring(L, "%s %s", path, lua_tostring(L, -1));
+        lua_remove(L, -2);
+      } else if (type != LUA_TFUNCTION) {
+        lua_pushfstring(L, "%s %s", path, lua_typename(L, type));
+      } else {
+        lua_pushvalue(L, -1);
+      }
       lua_rawseti(L, table - 1, (lua_Integer)lua_rawlen(L, table - 1) + 1);
     }
     lua_pop(L, 2);
@@ -194,7 +206,13 @@ static void list_paths(lua_State *L, const char *prefix, int depth) {
 // Adds the methods of the metatable on top of the stack to the table of classes at `classes`.
 static void list_class(lua_State *L, int classes) {
   int metatable = lua_gettop(L);
-  if (lua_getfield(L, metatable, "__name") != LUA_TSTRING || lua_getfield(L, metatable, "__index") != LUA_TTABLE) {
+  if (lua_getfield(L, metatable, "__name") != LUA_TSTRING) {
+    lua_settop(L, metatable);
+    return;
+  }
+  // A class that has more than methods asks a function, which holds them.
+  if (lua_getfield(L, metatable, "__index") == LUA_TFUNCTION && lua_getupvalue(L, -1, 1)) lua_remove(L, -2);
+  if (!lua_istable(L, -1)) {
     lua_settop(L, metatable);
     return;
   }
@@ -226,10 +244,10 @@ static int list_api(lua_State *L) {
   }
   lua_setfield(L, 2, "classes");
   lua_newtable(L);
-  lua_getglobal(L, "weft");
-  list_paths(L, "weft", 0);
+  lua_pushglobaltable(L);
+  list_paths(L, "", 0);
   lua_pop(L, 1);
-  lua_setfield(L, 2, "weft");
+  lua_setfield(L, 2, "globals");
   *result = wl_write_tape(L, 2);
   return 0;
 }

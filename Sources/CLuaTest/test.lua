@@ -489,16 +489,14 @@ function describe(name, body)
   group = group.parent
 end
 
-local function hook(list, what)
-  return function(body)
-    if type(body) ~= "function" then misuse(what .. " takes a function") end
-    local hooks = group[list]
-    hooks[#hooks + 1] = body
-  end
+local function hook(list, what, body)
+  if type(body) ~= "function" then misuse(what .. " takes a function") end
+  local hooks = group[list]
+  hooks[#hooks + 1] = body
 end
 
-before_each = hook("before", "before_each")
-after_each = hook("after", "after_each")
+function before_each(body) hook("before", "before_each", body) end
+function after_each(body) hook("after", "after_each", body) end
 
 -- Running them
 

@@ -33,9 +33,9 @@ public enum EditorHelp {
       "$schema": "https://raw.githubusercontent.com/LuaLS/vscode-lua/master/setting/schema.json",
       "runtime.version": "Lua 5.4",
       "runtime.path": ["?.lua", "?/init.lua"],
-      "runtime.builtin": {"io": "disable", "debug": "disable", "package": "disable"},
+      "runtime.builtin": {"io": "disable", "debug": "disable", "package": "disable", "os": "disable"},
       "workspace.library": ["\(folder)"],
-      "diagnostics.globals": ["on_request", "on_response", "on_log", "on_load"],
+      "diagnostics.globals": ["on_request", "on_response", "on_log", "on_load", "check_settings"],
       "diagnostics.disable": ["lowercase-global"]
     }
 

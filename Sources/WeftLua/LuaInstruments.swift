@@ -125,7 +125,7 @@ package enum LuaLines {
 
 /// What a state's scripts find.
 package enum LuaListing {
-  /// A tape of a table: `classes`, the names of methods by class; `weft`, the paths of what is in the `weft` table.
+  /// A tape of a table: `classes`, the names of methods by class; `globals`, the paths of what is in the globals.
   package static func api() throws -> [UInt8] {
     let source = Bundle.Source(path: "main.lua", text: [])
     let program = LuaProgram(

@@ -10,6 +10,11 @@
 ---@alias weft.OnResponse fun(response: weft.Handle)
 ---Defined by a script: runs for each finished exchange; may not wait.
 ---@alias weft.OnLog fun(exchange: weft.Handle)
+---Defined by a script: runs once in each worker's state, before the first of them.
+---@alias weft.OnLoad fun()
+---Defined by a script: runs before settings are used. Returns nothing, or what is wrong and the names and positions, from 1,
+---that lead to the setting.
+---@alias weft.CheckSettings fun(settings: table<string, any>): string?, (string|integer)?, ...
 
 ---Every object of an exchange can log, within the bundle's `logLines` a second.
 ---@class weft.Logger
@@ -519,10 +524,148 @@ local ImportedKey = {}
 function ImportedKey:get() end
 
 ---Units of `timestamp` and `timestampString`.
-EnvoyTimestampResolution = {
-  MILLISECOND = 0,
-  MICROSECOND = 1,
-}
+EnvoyTimestampResolution = {}
+EnvoyTimestampResolution.MILLISECOND = 0
+EnvoyTimestampResolution.MICROSECOND = 1
+
+-- Of `os` scripts have these; the editor's own definitions of it are switched off.
+
+os = {}
+
+---@return number seconds of processor time
+function os.clock() end
+
+---@param format? string
+---@param time? integer seconds since 1970
+---@return string|table
+function os.date(format, time) end
+
+---@param t2 integer
+---@param t1 integer
+---@return number seconds
+function os.difftime(t2, t1) end
+
+---@param time? table year, month, day and more
+---@return integer seconds since 1970
+function os.time(time) end
+
+-- Names of LuaJIT, for scripts that were written for Envoy.
+
+---@param list table
+---@param i? integer
+---@param j? integer
+---@return any ...
+function unpack(list, i, j) end
+
+---@param text string
+---@param name? string
+---@return function?
+---@return string? why
+function loadstring(text, name) end
+
+---@param list table
+---@return integer
+function table.getn(list) end
+
+---@param list table
+---@return number
+function table.maxn(list) end
+
+---@param x number
+---@param y number
+---@return number
+function math.pow(x, y) end
+
+---@param y number
+---@param x number
+---@return number
+function math.atan2(y, x) end
+
+---@param x number
+---@return number
+function math.cosh(x) end
+
+---@param x number
+---@return number
+function math.sinh(x) end
+
+---@param x number
+---@return number
+function math.tanh(x) end
+
+---@param x number
+---@return number
+function math.log10(x) end
+
+---@param x number
+---@return number m
+---@return integer e x is m * 2^e
+function math.frexp(x) end
+
+---@param m number
+---@param e integer
+---@return number
+function math.ldexp(m, e) end
+
+---Numbers are taken modulo 2^32; results are signed.
+bit = {}
+
+---@param x number
+---@return integer
+function bit.tobit(x) end
+
+---@param x number
+---@param n? integer digits; negative: upper case
+---@return string
+function bit.tohex(x, n) end
+
+---@param x number
+---@return integer
+function bit.bnot(x) end
+
+---@param x number
+---@param ... number
+---@return integer
+function bit.band(x, ...) end
+
+---@param x number
+---@param ... number
+---@return integer
+function bit.bor(x, ...) end
+
+---@param x number
+---@param ... number
+---@return integer
+function bit.bxor(x, ...) end
+
+---@param x number
+---@param n number
+---@return integer
+function bit.lshift(x, n) end
+
+---@param x number
+---@param n number
+---@return integer
+function bit.rshift(x, n) end
+
+---@param x number
+---@param n number
+---@return integer
+function bit.arshift(x, n) end
+
+---@param x number
+---@param n number
+---@return integer
+function bit.rol(x, n) end
+
+---@param x number
+---@param n number
+---@return integer
+function bit.ror(x, n) end
+
+---@param x number
+---@return integer
+function bit.bswap(x) end
 
 ---Weft's own library.
 weft = {}
@@ -534,6 +677,7 @@ function weft.sleep(milliseconds) end
 weft.json = {}
 
 ---Stands for JSON's null. Not nil, and not false.
+---@type lightuserdata
 weft.json.null = {}
 
 ---@param text string

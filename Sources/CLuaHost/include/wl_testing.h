@@ -35,8 +35,9 @@ int wl_code_lines(wl_host *host, const wl_source *source, uint8_t *active, size_
 
 // Collects all garbage. go_on: as it was; otherwise nothing is collected until the next call.
 void wl_collect(wl_host *host, int go_on);
-// Lists what scripts find: a tape of a table with `classes`, the names of methods by class, and `weft`, the paths of what
-// is in the `weft` table. Returns WL_DONE or why not.
+// Lists what scripts find: a tape of a table with `classes`, the names of methods by class, and `globals`, the paths of what
+// is in the globals and in tables there: `weft.json.decode`; what is no function has its value or type behind it.
+// Returns WL_DONE or why not.
 int wl_list_api(wl_host *host, wl_text *listing);
 
 #endif
