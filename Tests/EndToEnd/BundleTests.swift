@@ -80,6 +80,44 @@ struct BundleTests {
     }
   }
 
+  @Test("the way that docs/bundles.md describes, typed as it stands")
+  func documentation() throws {
+    let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+    let page = try #require(readFile("\(root)/docs/bundles.md"))
+    let start = try #require(page.firstRange(of: "## From nothing to a signed bundle\n"))
+    let section = page[start.upperBound...].prefix(
+      upTo: page[start.upperBound...].firstRange(of: "\n## ")?.lowerBound ?? page.endIndex)
+    func block(_ language: String, after text: String) throws -> String {
+      let rest = section[try #require(section.firstRange(of: text)).lowerBound...]
+      let begin = try #require(rest.firstRange(of: "```\(language)\n")).upperBound
+      return String(rest[begin..<(try #require(rest[begin...].firstRange(of: "```"))).lowerBound])
+    }
+    let folder = try TemporaryFolder()
+    let port = try ReservedPort()
+    let backend = try Backend()
+    defer { backend.stop() }
+    let configuration = try block("yaml", after: "`gateway.yaml`")
+    #expect(configuration.contains("requireSignature: always") && configuration.contains("127.0.0.1:9001"))
+    try folder.write(
+      "gateway.yaml",
+      configuration.replacing("port: 8080", with: "port: \(port.number)").replacing(
+        "127.0.0.1:9001", with: "\(backend.endpoint)"))
+    try folder.write("bin/none", "")
+    #expect(symlink(WeftBinary.path, folder.path("bin/weft")) == 0)
+    func type(_ commands: String) throws -> ToolResult {
+      try Tool.run("sh", ["-ec", "cd \(folder.path); PATH=\(folder.path("bin")):$PATH\n\(commands)"])
+    }
+    let made = try type(try block("sh", after: "```sh\nweft bundle new"))
+    #expect(made.code == 0, "\(made.output)\(made.errorOutput)")
+    #expect(made.output.contains("4 passed") && made.output.contains("verified\n"))
+    let check = try #require(try block("sh", after: "```sh\nweft check").split(separator: "\n").first)
+    let checked = try type(String(check))
+    #expect(checked.code == 0 && checked.output.hasPrefix("ok: "), "\(checked.output)\(checked.errorOutput)")
+    let proxy = try WeftProcess([:], ["-f", folder.path("gateway.yaml")])
+    defer { proxy.stop() }
+    #expect(try RawClient(port.number).get("/")["x-gate"] == "greeting")
+  }
+
   @Test("new, check, pack, keygen, sign, verify, run; a tampered archive is refused and the old one stays")
   func theWholeWay() throws {
     let w = try Workshop()
