@@ -38,13 +38,3 @@ test("single hosts have tenants of their own", function()
   end
   assert_header(request{host = "shop.acme.example"}.upstream, "x-tenant", "shop")
 end)
-
-test("the region is where the client's address is", function()
-  settings{regions = {
-    {name = "eu", ranges = {"192.0.2.0/24", "2001:db8:1::/48"}}, {name = "us", ranges = {"198.51.100.0/24"}},
-  }}
-  assert_header(request{client = "192.0.2.9"}.upstream, "x-region", "eu")
-  assert_header(request{client = "[2001:db8:1::7]:4000"}.upstream, "x-region", "eu")
-  assert_header(request{client = "198.51.100.1"}.upstream, "x-region", "us")
-  assert_header(request{client = "203.0.113.1", headers = {["x-region"] = "eu"}}.upstream, "x-region", false)
-end)
