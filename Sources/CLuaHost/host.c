@@ -66,6 +66,7 @@ wl_host *wl_open(const wl_accessors *accessors, void *context, size_t memory) {
   h->limit = memory;
   for (int i = 0; i <= WL_FUNCTIONS; i++) h->functions[i] = LUA_NOREF;
   h->on_load = LUA_NOREF;
+  h->check_settings = LUA_NOREF;
   h->main = lua_newstate(allocate, h);
   if (!h->main) {
     free(h);
@@ -155,6 +156,16 @@ static int compile(lua_State *L, const wl_source *source) {
   return status;
 }
 
+// A reference to the global function; LUA_NOREF where the script defines none.
+static int take_function(lua_State *L, const char *name) {
+  if (lua_getglobal(L, name) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return LUA_NOREF;
+  }
+  if (!lua_isfunction(L, -1)) luaL_error(L, "%s is a %s and no function", name, luaL_typename(L, -1));
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 static int run_entry(lua_State *L) {
   wl_host *h = wl_host_of(L);
   const wl_source *entry = lua_touserdata(L, 1);
@@ -176,11 +187,8 @@ static int run_entry(lua_State *L) {
       h->functions[i + 1] = luaL_ref(L, LUA_REGISTRYINDEX);
     }
   }
-  lua_getglobal(L, "on_load");
-  if (!lua_isnil(L, -1)) {
-    if (!lua_isfunction(L, -1)) luaL_error(L, "on_load is a %s and no function", luaL_typename(L, -1));
-    h->on_load = luaL_ref(L, LUA_REGISTRYINDEX);
-  }
+  h->on_load = take_function(L, "on_load");
+  h->check_settings = take_function(L, "check_settings");
   lua_gc(L, LUA_GCCOLLECT);
   return 0;
 }

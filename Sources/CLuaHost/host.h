@@ -56,6 +56,7 @@ struct wl_host {
   // Work in the background, defined while the files are run.
   int is_loading;
   int on_load;
+  int check_settings;
   wl_timer timers[WL_TIMERS];
   int timer_count;
   // What settings() gives where there are none.

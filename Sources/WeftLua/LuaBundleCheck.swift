@@ -30,12 +30,38 @@ public enum LuaBundleCheck {
           bundle, manifest.entry, 0,
           "defines none of on_request, on_response and on_log, so that the bundle does nothing", severity: .warning))
     }
+    if state.checksSettings { found += examples(bundle, state) }
     let others = bundle.files.filter { $0.path.hasSuffix(".lua") && $0.path != manifest.entry }
     let compiled = LuaProgram(name: "", entry: "", sources: others, digest: "", limits: manifest.limits)
     for i in 0..<compiled.sourceCount {
       let outcome = wl_check(state.host, compiled.sources + i)
       if outcome != WL_DONE { found.append(diagnostic(bundle, others[i].path, state.failure(outcome))) }
     }
+    return found
+  }
+
+  /// What `check_settings` says of the settings' examples, and whether it comes to an end for the defaults alone; those may
+  /// lack something, which is no mistake of the bundle's.
+  private static func examples(_ bundle: Bundle, _ state: LuaState) -> [Diagnostic] {
+    guard let schema = bundle.manifest.settings,
+      let manifest = bundle.files.first(where: { $0.path == BundleManifest.fileName })
+    else { return [] }
+    let documents = ConfigDocuments(parsing: manifest.text, file: "\(bundle.place)/\(manifest.path)")
+    guard let node = documents.roots.first?["settings"] else { return [] }
+    var found: [Diagnostic] = []
+    func check(_ given: ConfigNode, reports: Bool) {
+      // What breaks the schema has been said already.
+      guard let values = try? schema.validate(given) else { return }
+      var tape = ValueTape()
+      tape.append(values)
+      do {
+        if let problem = try state.check(tape), reports { found.append(problem.diagnostic(given)) }
+      } catch {
+        found.append(SettingsProblem(error).diagnostic(given))
+      }
+    }
+    check(.empty(at: node.location, path: node.path), reports: false)
+    for example in node["examples"]?.items ?? [] { check(example, reports: true) }
     return found
   }
 

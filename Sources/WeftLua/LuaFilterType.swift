@@ -55,7 +55,7 @@ public struct LuaFilterType: FilterType {
         shared: shared, sharedSizes: source.sharedSizes, registry: context.metrics, metrics: metrics,
         logger: context.logger))
     let known = LuaPrograms.find(made)
-    let program = known ?? made
+    let program = known?.program ?? made
     var tape: ValueTape?
     if let values {
       var written = ValueTape()
@@ -73,17 +73,28 @@ public struct LuaFilterType: FilterType {
     if source.files.contains(where: { $0.path == source.entry && $0.text.isEmpty }) {
       throw reader.node.error("\(source.place): \(source.entry) is empty")
     }
-    // What another filter uses has been tried.
-    if known != nil { return }
+    // What another filter uses has been tried; its settings are this one's.
+    if let known, !known.checksSettings { return }
     let trial: LuaState
     do {
       trial = try LuaState(program)
     } catch {
       throw source.diagnostic(error)
     }
-    LuaPrograms.add(program)
+    if trial.checksSettings { try Self.check(tape, given ?? empty, in: trial) }
+    if known != nil { return }
+    LuaPrograms.add(program, checksSettings: trial.checksSettings)
     if !trial.hasOnRequest && !trial.hasOnResponse && !trial.hasOnLog {
       reader.warn(nil, "\(source.name) defines none of on_request, on_response and on_log, so that it does nothing")
+    }
+  }
+
+  /// Asks the script about the settings.
+  private static func check(_ settings: ValueTape?, _ node: ConfigNode, in state: LuaState) throws {
+    do {
+      if let problem = try state.check(settings) { throw problem.diagnostic(node) }
+    } catch let failure as LuaFailure {
+      throw SettingsProblem(failure).diagnostic(node)
     }
   }
 

@@ -6,6 +6,7 @@ enum LuaPrograms {
   /// Weak: a program ends with its last use.
   private struct Entry: @unchecked Sendable {
     weak var program: LuaProgram?
+    let checksSettings: Bool
   }
 
   private static let entries = Locked<[String: Entry]>([:])
@@ -16,14 +17,18 @@ enum LuaPrograms {
     return "\(program.name) \(program.key) \(registry.hashValue)"
   }
 
-  /// The program in use that is the same as `program`.
-  static func find(_ program: LuaProgram) -> LuaProgram? { entries.withLock { $0[key(program)]?.program } }
+  /// The program in use that is the same as `program`, and whether it defines `check_settings`.
+  static func find(_ program: LuaProgram) -> (program: LuaProgram, checksSettings: Bool)? {
+    entries.withLock { entries in
+      entries[key(program)].flatMap { entry in entry.program.map { ($0, entry.checksSettings) } }
+    }
+  }
 
   /// Adds a program that can be loaded.
-  static func add(_ program: LuaProgram) {
+  static func add(_ program: LuaProgram, checksSettings: Bool) {
     entries.withLock { entries in
       entries = entries.filter { $0.value.program != nil }
-      entries[key(program)] = Entry(program: program)
+      entries[key(program)] = Entry(program: program, checksSettings: checksSettings)
     }
   }
 }

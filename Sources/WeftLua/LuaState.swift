@@ -111,6 +111,20 @@ final class LuaState {
   /// Why the last call failed.
   func failure(_ outcome: Int32) -> LuaFailure { LuaFailure(outcome, wl_error(host).bytes.string) }
 
+  /// Whether the script defines `check_settings`.
+  var checksSettings: Bool { wl_has_check_settings(host) != 0 }
+
+  /// Asks the script's `check_settings`, which must be there, within what loading may take.
+  /// - Returns: what it finds wrong; nil: nothing.
+  func check(_ settings: ValueTape?) throws(LuaFailure) -> SettingsProblem? {
+    let owned = settings.map { OwnedBytes($0.bytes) }
+    var answer = wl_text.none
+    let outcome = wl_check_settings(host, owned.map { wl_text($0.bytes) } ?? .none, Self.loadNanoseconds, &answer)
+    withExtendedLifetime(owned) {}
+    if outcome != WL_DONE { throw failure(outcome) }
+    return SettingsProblem(answer)
+  }
+
   /// Makes a read-only table of settings.
   /// - Returns: its reference, or nil when the state has no memory left.
   func makeSettings(_ tape: ValueTape) -> Int32? {

@@ -37,6 +37,31 @@ struct ShippedBundleTests {
     #expect(result.code == 0, "\(result.output)\(result.errorOutput)")
   }
 
+  @Test("settings that cannot work are refused when they are read, at their place; the last good ones stay")
+  func checkedSettings() throws {
+    let good = "settings: {allow: [127.0.0.0/8], status: 404}"
+    let scene = try Self.scene([("ip-allow-deny", good)], backends: [try Backend()])
+    defer { scene.stop() }
+    #expect(try scene.get("/echo").status == 200)
+    let text = try #require(readFile(scene.configurationPath))
+    let bad = text.replacing("127.0.0.0/8", with: "127.0.0.0/8, 10.0.0.0/33")
+    try writeFile(scene.configurationPath, bad)
+    let errors = try eventually("the refusal") {
+      let reload = try JSONValue(scene.weft.get("/config").text)["lastReload"]
+      return reload["succeeded"].bool == false ? reload["errors"].list.compactMap(\.string) : nil
+    }
+    #expect(
+      errors.contains { $0.contains("spec.config.settings.allow[1]: \"10.0.0.0/33\" is no address or range") },
+      "\(errors)")
+    #expect(try scene.get("/echo").status == 200)
+    let check = try WeftBinary.run("check", "-f", scene.configurationPath)
+    #expect(check.code == 1 && check.output.contains("settings.allow[1]: \"10.0.0.0/33\" is no address or range"))
+    try scene.weft.reloaded {
+      try writeFile(scene.configurationPath, text.replacing("127.0.0.0/8", with: "10.0.0.0/8"))
+    }
+    #expect(try scene.get("/echo").status == 404)
+  }
+
   @Test("each README names each setting, and the list of bundles each bundle")
   func documentation() throws {
     let list = try #require(readFile("\(Self.filters)/README.md"))

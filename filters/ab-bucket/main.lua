@@ -6,10 +6,23 @@ local function is_bucket(name, buckets)
   return false
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  local seen, total = {}, 0
+  for i, bucket in ipairs(settings.buckets) do
+    if seen[bucket.name] then return ('there is a bucket "%s" already'):format(bucket.name), "buckets", i, "name" end
+    seen[bucket.name] = true
+    total = total + bucket.weight
+  end
+  if total == 0 then return "no bucket has a weight, so that none gets anybody new", "buckets" end
+  if settings.cookie:find("^__Host%-") and settings.path ~= "/" then
+    return "a cookie called __Host-... has the path /", "path"
+  end
+end
+
 local function draw(headers, settings)
   local total = 0
   for _, bucket in ipairs(settings.buckets) do total = total + bucket.weight end
-  if total == 0 then return settings.buckets[1].name end
   local who = settings.by ~= "" and headers:get(settings.by)
   -- With the cookie's name in the digest, experiments are independent of each other.
   local lot = who and weft.hash.crc32(settings.cookie .. "\0" .. who) % total or weft.random.integer(0, total - 1)

@@ -14,6 +14,18 @@ local function keys_of(settings)
   return keys
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  local seen = {}
+  for i, key in ipairs(settings.keys) do
+    if key.expires and not weft.time.parse_rfc3339(key.expires) then
+      return ('"%s" is no time such as 2030-01-31T12:00:00Z'):format(key.expires), "keys", i, "expires"
+    end
+    if seen[key.sha256] then return "is in the list already", "keys", i, "sha256" end
+    seen[key.sha256] = true
+  end
+end
+
 local function key_of(headers, settings)
   local value = headers:get(settings.header)
   if not value or settings.header:lower() ~= "authorization" then return value end

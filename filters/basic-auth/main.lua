@@ -15,6 +15,17 @@ local function users_of(settings)
   return users
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  local seen = {}
+  for i, user in ipairs(settings.users) do
+    if seen[user.name] then return ('the user "%s" is in the list already'):format(user.name), "users", i, "name" end
+    seen[user.name] = true
+    local iterations = tonumber(user.password:match("%$(%d+)%$"))
+    if iterations > 50000 then return "has more than 50000 iterations", "users", i, "password" end
+  end
+end
+
 -- Passwords that were right, so that their hash need not be computed for each request. Kept as a digest under a key that only
 -- this worker has, together with the hash they fit: a changed password is not remembered.
 local remembered, count = {}, 0

@@ -5,10 +5,24 @@ local function any_of(list)
   if #list == 0 then return nil end
   local parts = {}
   for i, pattern in ipairs(list) do
-    assert(weft.re.compile(pattern, "i"), "no regular expression: " .. pattern)
     parts[i] = "(?:" .. pattern .. ")"
   end
   return assert(weft.re.compile(table.concat(parts, "|"), "i"))
+end
+
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for _, name in ipairs{"block", "allow"} do
+    for i, pattern in ipairs(settings[name]) do
+      local re, why = weft.re.compile(pattern, "i")
+      if not re then return "is no regular expression: " .. why, name, i end
+    end
+    local fits, why = pcall(any_of, settings[name])
+    if not fits then return "the expressions are too much together: " .. why, name end
+  end
+  for i, path in ipairs(settings.paths) do
+    if path:sub(1, 1) ~= "/" then return ('"%s" is no prefix of a path; paths begin with "/"'):format(path), "paths", i end
+  end
 end
 
 local function rules_of(settings)

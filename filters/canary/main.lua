@@ -3,6 +3,21 @@ local function wants_canary(headers, settings)
   return settings.cookie.name ~= "" and weft.cookie.get(headers, settings.cookie.name) == settings.cookie.value
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  if settings.endpoint ~= "" then
+    local endpoint = weft.ip.parse(settings.endpoint)
+    if not endpoint or not endpoint.port then
+      return ('"%s" is no address with a port, such as 10.0.0.5:8080'):format(settings.endpoint), "endpoint"
+    end
+  elseif settings.mark == "" then
+    return "say where the canary is: an endpoint, or a mark that a route rule matches"
+  end
+  if settings.header.name == "" and settings.cookie.name == "" then
+    return "nothing asks for the canary: name a header or a cookie"
+  end
+end
+
 function on_request(request)
   local settings = request:settings()
   local headers = request:headers()

@@ -11,6 +11,13 @@ local function is_trusted(request, settings)
   return set:contains(request:streamInfo():downstreamDirectRemoteAddress())
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for i, range in ipairs(settings.trusted) do
+    if not pcall(weft.ip.set, {range}) then return ('"%s" is no address or range'):format(range), "trusted", i end
+  end
+end
+
 -- Identifiers end in logs and queries: nothing else than plain tokens, and no long ones.
 local function is_identifier(text)
   return text ~= nil and #text <= 128 and text:find("^[%w._-]+$") ~= nil

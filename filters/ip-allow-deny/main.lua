@@ -10,6 +10,15 @@ local function sets_of(settings)
   return sets
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for _, name in ipairs{"allow", "deny"} do
+    for i, range in ipairs(settings[name]) do
+      if not pcall(weft.ip.set, {range}) then return ('"%s" is no address or range'):format(range), name, i end
+    end
+  end
+end
+
 local function may_come(sets, address)
   local is_denied = sets.deny:contains(address)
   -- nil: no IP address, as of a client on a Unix socket. It is on no list, so that a list of those allowed lacks it.

@@ -17,14 +17,18 @@ local function public(source, kid, alg)
   return {kid = kid, kind = key:kind(), alg = alg, key = key}
 end
 
--- A key of the settings. Raises an error for one that is none.
+-- A key of the settings; nil and why for one that is none.
 function keys.from_settings(entry)
+  local forms = 0
+  for _, form in ipairs{"secret", "pem", "jwk"} do
+    if entry[form] then forms = forms + 1 end
+  end
+  if forms ~= 1 then return nil, "a key has one of secret, pem and jwk" end
   if entry.secret then return {kid = entry.kid, kind = "secret", key = entry.secret} end
-  if entry.pem then return assert(public(entry.pem, entry.kid)) end
-  if not entry.jwk then error("a key has a secret, a pem or a jwk") end
+  if entry.pem then return public(entry.pem, entry.kid) end
   local jwk = {}
   for name, value in pairs(entry.jwk) do jwk[name] = value end
-  return assert(public(jwk, entry.kid or text(jwk.kid), text(jwk.alg)))
+  return public(jwk, entry.kid or text(jwk.kid), text(jwk.alg))
 end
 
 -- The keys of a JSON Web Key Set (RFC 7517 5) that can check signatures; nil when the text is none. Keys of unknown kinds are
@@ -41,7 +45,8 @@ function keys.from_jwks(body)
   return found
 end
 
-local function fits(key, alg, kid)
+-- Whether a key may be used for an algorithm, and for tokens that name `kid`.
+function keys.fits(key, alg, kid)
   if key.kind ~= kinds[alg:sub(1, 2)] or (key.alg and key.alg ~= alg) then return false end
   return kid == nil or key.kid == nil or key.kid == kid
 end
@@ -51,7 +56,7 @@ function keys.verify(list, parsed)
   local alg, kid = parsed.header.alg, parsed.header.kid
   local is_known = false
   for _, key in ipairs(list) do
-    if fits(key, alg, kid) then
+    if keys.fits(key, alg, kid) then
       is_known = true
       if weft.crypto.verify(alg, key.key, parsed.signed, parsed.signature) then return true, true end
     end

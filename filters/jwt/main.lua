@@ -11,9 +11,27 @@ local function plan_of(settings)
   plan = {algorithms = {}, keys = {}, fetches = settings.jwks.service ~= ""}
   for _, name in ipairs(settings.algorithms) do plan.algorithms[name] = true end
   for i, entry in ipairs(settings.keys) do plan.keys[i] = keys.from_settings(entry) end
-  if #plan.keys == 0 and not plan.fetches then error("there are neither keys nor a service to fetch them from") end
   compiled[settings] = plan
   return plan
+end
+
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  if #settings.keys == 0 and settings.jwks.service == "" then
+    return "there are neither keys nor a service (jwks.service) to fetch them from"
+  end
+  for i, entry in ipairs(settings.keys) do
+    local key, why = keys.from_settings(entry)
+    if not key then return why, "keys", i end
+    local serves = false
+    for _, algorithm in ipairs(settings.algorithms) do serves = serves or keys.fits(key, algorithm) end
+    if not serves then
+      return ("none of the algorithms takes this key (%s); name one in \"algorithms\""):format(key.kind), "keys", i
+    end
+  end
+  for header in pairs(settings.claims) do
+    if not header:find("^[%w-]+$") then return "is no name of a header", "claims", header end
+  end
 end
 
 local function token_of(headers, settings)

@@ -1,5 +1,15 @@
 local allowed = setmetatable({}, {__mode = "k"})
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for i, range in ipairs(settings.allow) do
+    if not pcall(weft.ip.set, {range}) then return ('"%s" is no address or range'):format(range), "allow", i end
+  end
+  for i, path in ipairs(settings.paths) do
+    if path:sub(1, 1) ~= "/" then return ('"%s" is no path; paths begin with "/"'):format(path), "paths", i end
+  end
+end
+
 local function is_allowed(request, settings)
   local path = request:headers():get(":path"):match("^[^?]*")
   for _, open in ipairs(settings.paths) do

@@ -5,6 +5,13 @@ local function is_guarded(path, prefixes)
   return false
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for i, prefix in ipairs(settings.prefixes) do
+    if prefix:sub(1, 1) ~= "/" then return ('"%s" is no prefix of a path; paths begin with "/"'):format(prefix), "prefixes", i end
+  end
+end
+
 function on_request(request)
   if is_guarded(request:headers():get(":path"), request:settings().prefixes) then
     request:respond({[":status"] = "403", ["content-type"] = "text/plain"}, "forbidden\n")

@@ -3,6 +3,25 @@ local counts = weft.shared("counts")
 
 local lengths = {second = 1, minute = 60, hour = 3600, day = 86400}
 
+-- The first window that is there twice.
+local function repeated(windows)
+  local seen = {}
+  for i, window in ipairs(windows) do
+    if seen[window.per] then return i, window.per end
+    seen[window.per] = true
+  end
+end
+
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  local i, per = repeated(settings.windows)
+  if i then return ("there is a window per %s already"):format(per), "windows", i end
+  for name, windows in pairs(settings.consumers or {}) do
+    i, per = repeated(windows)
+    if i then return ("there is a window per %s already"):format(per), "consumers", name, i end
+  end
+end
+
 -- Whose request it is; nil for nobody's.
 local function consumer_of(request, settings)
   local name = request:headers():get(settings.header)

@@ -21,6 +21,15 @@ local function plan_of(settings)
   return plan
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for i, pattern in ipairs(settings.patterns) do
+    local re, why = weft.re.compile(pattern)
+    if not re then return "is no regular expression: " .. why, "patterns", i end
+    if re:test("") then return "finds the empty text, and so something everywhere", "patterns", i end
+  end
+end
+
 -- The text without what is looked for, and how often it was found.
 local function clean_text(text, plan, mask)
   local found = 0

@@ -11,6 +11,12 @@ local function check_of(settings)
   return check
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  local fits, why = pcall(schema.compile, settings.schema)
+  if not fits then return why, "schema" end
+end
+
 local function is_checked(method, methods)
   for _, one in ipairs(methods) do
     if method == one then return true end

@@ -5,6 +5,14 @@ local function strict_transport(hsts)
   return value
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for name, value in pairs(settings.headers) do
+    if not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then return "is no name of a header", "headers", name end
+    if value:find("%c") then return "has a control character, which no header may have", "headers", name end
+  end
+end
+
 local function set(headers, name, value, override)
   -- The service knows its pages best, so that what it says stands unless told otherwise.
   if value ~= "" and (override or not headers:get(name)) then headers:replace(name, value) end

@@ -14,6 +14,29 @@ local function change_headers(headers, changes)
   for name, value in pairs(changes.add or {}) do headers:add(name, value) end
 end
 
+-- What is wrong with the headers that are set or added, and the path to it.
+local function problem(changes, side)
+  for _, kind in ipairs{"rename", "set", "add"} do
+    for name, value in pairs(changes[kind] or {}) do
+      if not name:find("^[%w-]+$") then return "is no name of a header", side, kind, name end
+      if value:find("%c") then return "has a control character, which no header may have", side, kind, name end
+    end
+  end
+  for _, kind in ipairs{"rename", "set"} do
+    for place in pairs(changes.json and changes.json[kind] or {}) do
+      if place:sub(1, 1) ~= "/" then return ('"%s" is no JSON pointer; they begin with "/"'):format(place), side, "json", kind end
+    end
+  end
+end
+
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for _, side in ipairs{"request", "response"} do
+    local found = table.pack(problem(settings[side], side))
+    if found[1] then return table.unpack(found, 1, found.n) end
+  end
+end
+
 -- Settings that set nothing have no table.
 local function has_json(changes)
   local json = changes.json

@@ -13,14 +13,28 @@ local function rules_of(settings)
   for _, list in ipairs{builtin, settings.rules} do
     for _, rule in ipairs(list) do
       if not disabled[rule.name] then
-        local re, why = weft.re.compile(rule.pattern, "ism")
-        if not re then error(("rule %s: %s"):format(rule.name, why)) end
+        local re = assert(weft.re.compile(rule.pattern, "ism"))
         rules[#rules + 1] = {name = rule.name, targets = rule.targets, re = re}
       end
     end
   end
   compiled[settings] = rules
   return rules
+end
+
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  local known = {}
+  for _, rule in ipairs(builtin) do known[rule.name] = true end
+  for i, rule in ipairs(settings.rules) do
+    local re, why = weft.re.compile(rule.pattern, "ism")
+    if not re then return "is no regular expression: " .. why, "rules", i, "pattern" end
+    if known[rule.name] then return ('there is a rule "%s" already'):format(rule.name), "rules", i, "name" end
+    known[rule.name] = true
+  end
+  for i, name in ipairs(settings.disable) do
+    if not known[name] then return ('there is no rule "%s"'):format(name), "disable", i end
+  end
 end
 
 -- The rule that finds something in the texts, and where.

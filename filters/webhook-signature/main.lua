@@ -12,6 +12,15 @@ local function is_signed(scheme, secrets, text, signatures)
   return found
 end
 
+-- Runs before the settings are used; what it returns is an error of the configuration.
+function check_settings(settings)
+  for i, secret in ipairs(settings.secrets) do
+    if not pcall(schemes[settings.scheme].key, secret) then
+      return "a secret that begins with whsec_ goes on in base64", "secrets", i
+    end
+  end
+end
+
 local function refuse(request, why)
   request:logInfo("webhook refused: " .. why)
   -- One answer for all reasons: the sender knows what it has sent, and nobody else needs to.

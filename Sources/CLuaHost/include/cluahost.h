@@ -295,6 +295,15 @@ int wl_has(const wl_host *host, int function);
 // Whether a Lua file could be compiled; WL_DONE or why not.
 int wl_check(wl_host *host, const wl_source *source);
 
+// Whether the script defines check_settings.
+int wl_has_check_settings(const wl_host *host);
+// Calls it, which must be defined.
+// settings: a tape; none: there are no settings. cpu_nanoseconds: processor time for that. answer: none when nothing is
+// wrong; otherwise a tape of a list: what is wrong, then names and positions (from 1) that lead to the setting. Valid until
+// the next call.
+// Returns WL_DONE or why not.
+int wl_check_settings(wl_host *host, wl_text settings, uint64_t cpu_nanoseconds, wl_text *answer);
+
 // Calls a function, which must be defined, with a handle to `exchange`.
 // Returns how it came back; `*waiting` is the coroutine when that is WL_WAIT_... or WL_SLEEP.
 int wl_start(wl_host *host, int function, void *exchange, void *owner, int settings, wl_slot **waiting);

@@ -60,3 +60,10 @@ test("a cookie that needs TLS is given over TLS only", function()
   assert_header(request{}, "set-cookie", false)
   assert_match(request{tls = true}.headers["set-cookie"], "^__Host%-ab=a; ")
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({buckets = {{name = "a"}, {name = "a"}}}, 'settings.buckets[1].name: there is a bucket "a" already')
+  refused({buckets = {{name = "a", weight = 0}}}, "settings.buckets: no bucket has a weight")
+  refused({buckets = {{name = "a"}}, cookie = "__Host-ab", path = "/x"}, "settings.path: ")
+end)

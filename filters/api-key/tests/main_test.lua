@@ -52,3 +52,9 @@ test("settings need keys, by their digests", function()
   assert_error(function() settings{} end, "keys")
   assert_error(function() settings{keys = {{consumer = "ann", sha256 = "k-1"}}} end, "sha256")
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({keys = {key("ann", "k-1", "tomorrow")}}, 'settings.keys[0].expires: "tomorrow" is no time')
+  refused({keys = {key("ann", "k-1"), key("bob", "k-1")}}, "settings.keys[1].sha256: is in the list already")
+end)

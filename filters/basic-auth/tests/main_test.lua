@@ -65,3 +65,9 @@ end)
 test("a password in plain text is refused as a setting", function()
   assert_error(function() settings{users = {{name = "ann", password = "open sesame"}}} end, "password")
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({users = {{name = "ann", password = ann}, {name = "ann", password = bob}}}, 'settings.users[1].name: the user "ann" is in')
+  refused({users = {{name = "ann", password = (ann:gsub("1000", "50001"))}}}, "settings.users[0].password: has more than 50000 iterations")
+end)

@@ -37,3 +37,10 @@ test("pattern and replacement are settings", function()
   settings{pattern = "%a+@%a+%.%a+", replacement = "someone"}
   assert_equal(answer("mail to bob@example.org", "text/plain").body, "mail to someone")
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({pattern = "["}, "settings.pattern: is no Lua pattern: malformed pattern")
+  refused({pattern = "%d*"}, "settings.pattern: finds the empty text")
+  refused({replacement = "%"}, "settings.replacement: is no replacement: ")
+end)

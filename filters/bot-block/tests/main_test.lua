@@ -29,7 +29,8 @@ test("the lists are settings, and allowed counts more", function()
   assert_equal(status_for("SomeBot/1.0"), 200)
 end)
 
-test("an expression with a mistake refuses, and says so", function()
-  settings{block = {"bot("}}
-  assert_contains(request{headers = {["user-agent"] = "x"}, allow_errors = true}.error, "no regular expression: bot(")
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({block = {"bot", "bot("}}, "settings.block[1]: is no regular expression: ")
+  refused({paths = {"robots.txt"}}, 'settings.paths[0]: "robots.txt" is no prefix of a path')
 end)

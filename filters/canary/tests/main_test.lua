@@ -33,3 +33,11 @@ test("an endpoint changes nothing in the request", function()
   assert_equal(res.status, 200)
   assert_header(res.upstream, "x-release", false)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({}, "say where the canary is")
+  refused({endpoint = "canary.internal:80"}, 'settings.endpoint: "canary.internal:80" is no address with a port')
+  refused({endpoint = "10.0.0.5"}, "settings.endpoint: ")
+  refused({mark = "x-release", header = {name = ""}, cookie = {name = ""}}, "nothing asks for the canary")
+end)

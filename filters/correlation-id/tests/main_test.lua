@@ -38,3 +38,8 @@ test("header, format and echo are settings", function()
   assert_equal(res.upstream.headers["x-trace"]:sub(15, 15), "4")
   assert_header(res, "x-trace", false)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({trusted = {"everybody"}}, 'settings.trusted[0]: "everybody" is no address or range')
+end)

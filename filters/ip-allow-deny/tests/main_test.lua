@@ -32,9 +32,8 @@ test("what clients say of themselves does not count", function()
   assert_equal(request{client = "203.0.113.9", headers = {["x-forwarded-for"] = "10.0.0.1"}}.status, 403)
 end)
 
-test("a list with a mistake refuses, and says so", function()
-  settings{deny = {"10.0.0.0/33"}}
-  local res = request{allow_errors = true}
-  assert_equal(res.status, 500)
-  assert_contains(res.error, "10.0.0.0/33")
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({deny = {"10.0.0.0/8", "10.0.0.0/33"}}, 'settings.deny[1]: "10.0.0.0/33" is no address or range')
+  refused({allow = {"example.com"}}, 'settings.allow[0]: "example.com" is no address or range')
 end)

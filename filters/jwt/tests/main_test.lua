@@ -51,9 +51,15 @@ describe("keys of the settings", function()
     assert_equal(present(signed .. "." .. weft.hash.hmac_sha256(vectors.pem, signed, "base64url")).status, 401)
   end)
 
-  test("none at all is a mistake", function()
-    settings{}
-    assert_contains(request{headers = {authorization = "Bearer x"}, allow_errors = true}.error, "neither keys nor a service")
+  test("what is no key, or none at all, is refused", function()
+    local function refused(given, why) assert_error(function() settings(given) end, why) end
+    refused({}, "settings: there are neither keys nor a service (jwks.service) to fetch them from")
+    refused({keys = {{pem = vectors.pem}, {pem = "-----BEGIN"}}}, "settings.keys[1]: ")
+    refused({keys = {{kid = "a"}}}, "settings.keys[0]: a key has one of secret, pem and jwk")
+    refused({keys = {{pem = vectors.pem, jwk = vectors.keys.ec}}}, "settings.keys[0]: a key has one of secret, pem and jwk")
+    refused({keys = {{jwk = {kty = "oct", k = "AAAA"}}}}, "settings.keys[0]: ")
+    refused({keys = {{secret = secret}}}, "settings.keys[0]: none of the algorithms takes this key (secret)")
+    refused({keys = {{pem = vectors.pem}}, claims = {["x roles"] = "roles"}}, "is no name of a header")
   end)
 end)
 

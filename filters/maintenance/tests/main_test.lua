@@ -28,3 +28,9 @@ test("it can be switched off", function()
   settings{enabled = false}
   assert_equal(request{}.status, 200)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({allow = {"192.0.2.0/240"}}, 'settings.allow[0]: "192.0.2.0/240" is no address or range')
+  refused({paths = {"healthz"}}, 'settings.paths[0]: "healthz" is no path')
+end)

@@ -24,3 +24,8 @@ test("no prefixes guard nothing", function()
   settings{prefixes = {}}
   assert_equal(request{path = "/.git/config"}.status, 200)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({prefixes = {"/", ".git"}}, 'settings.prefixes[1]: ".git" is no prefix of a path')
+end)

@@ -75,3 +75,10 @@ test("names keep quotas apart", function()
   settings{name = "b", windows = {{requests = 1, per = "minute"}}}
   assert_equal(by("ann").status, 200)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  local twice = {{requests = 1, per = "day"}, {requests = 2, per = "day"}}
+  refused({windows = twice}, "settings.windows[1]: there is a window per day already")
+  refused({windows = {{requests = 1, per = "day"}}, consumers = {ann = twice}}, "settings.consumers.ann[1]: there is a window per day")
+end)

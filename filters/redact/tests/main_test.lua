@@ -72,3 +72,9 @@ test("other content, and none, is not looked at", function()
   upstream{status = 204, headers = {["content-type"] = "application/json"}}
   assert_equal(request{}.status, 204)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({patterns = {"EMP", "("}}, "settings.patterns[1]: is no regular expression: ")
+  refused({patterns = {"x*"}}, "settings.patterns[0]: finds the empty text")
+end)

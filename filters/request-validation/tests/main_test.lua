@@ -87,11 +87,9 @@ test("an answer lists so many mistakes and no more", function()
   assert_equal(#weft.json.decode(post("[1,2,3,4,5]").body).errors, 3)
 end)
 
-test("a schema with something unknown lets nothing through", function()
-  settings{schema = {type = "object", ["$ref"] = "#/x"}}
-  local res = request{
-    method = "POST", headers = {["content-type"] = "application/json"}, body = "{}", allow_errors = true,
-  }
-  assert_equal(res.status, 500)
-  assert_contains(res.error, 'the keyword "$ref" is not supported')
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({schema = {type = "object", ["$ref"] = "#/x"}}, 'settings.schema: the keyword "$ref" is not supported')
+  refused({schema = {type = "text"}}, 'settings.schema: there is no type "text"')
+  refused({schema = {properties = {a = {pattern = "("}}}}, "settings.schema: no regular expression")
 end)

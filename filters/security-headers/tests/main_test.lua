@@ -36,3 +36,9 @@ test("Strict-Transport-Security goes out over TLS only", function()
   settings{hsts = {enabled = false}}
   assert_header(request{tls = true}, "strict-transport-security", false)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({headers = {["x y"] = "1"}}, "is no name of a header")
+  refused({headers = {["x-a"] = "1\n2"}}, "settings.headers.x-a: has a control character")
+end)

@@ -75,3 +75,10 @@ describe("JSON", function()
     assert_equal(request{headers = {["content-type"] = "application/json"}}.status, 200)
   end)
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({request = {set = {["x y"] = "1"}}}, "is no name of a header")
+  refused({response = {add = {["x-a"] = "1\n"}}}, "settings.response.add.x-a: has a control character")
+  refused({request = {json = {set = {user = 1}}}}, 'settings.request.json.set: "user" is no JSON pointer')
+end)

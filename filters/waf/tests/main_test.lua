@@ -82,3 +82,11 @@ test("rules are switched off, and added", function()
   assert_equal(request{path = "/?q=%3Cscript%3E"}.status, 200)
   assert_equal(rule(request{path = "/?debug=1"}), "no-debug")
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  local rule = {name = "mine", pattern = "x("}
+  refused({rules = {rule}}, "settings.rules[0].pattern: is no regular expression: ")
+  refused({rules = {{name = "sql-injection", pattern = "x"}}}, 'settings.rules[0].name: there is a rule "sql-injection" already')
+  refused({disable = {"sql-injektion"}}, 'settings.disable[0]: there is no rule "sql-injektion"')
+end)

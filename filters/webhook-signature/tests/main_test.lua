@@ -100,3 +100,8 @@ test("a refusal is logged with its reason, which the sender is not told", functi
   assert_equal(res.body, "the signature is not valid\n")
   assert_contains(logs("info")[1].message, "no signature")
 end)
+
+test("settings that cannot work are refused", function()
+  local function refused(given, why) assert_error(function() settings(given) end, why) end
+  refused({scheme = "standard", secrets = {"whsec_a b c"}}, "settings.secrets[0]: a secret that begins with whsec_ goes on in base64")
+end)
