@@ -12,16 +12,21 @@ func writeForEver(_ folder: String) async throws {
         while true {
           count += 1
           let key = "/\(task)/\(start)/\(count % 50)"
-          do {
-            let revision = try await store.commit(Transaction([.put(key, Array("\(count)".utf8), lease: nil)]))
-            say("\(revision) \(key)")
-          } catch {
-            say("failed \(error)")
-            exit(1)
-          }
+          guard let revision = await acknowledged(key, count, store) else { exit(1) }
+          say("\(revision) \(key)")
         }
       }
     }
+  }
+}
+
+/// The revision of a commit; nil after saying why it failed.
+private func acknowledged(_ key: String, _ count: Int, _ store: SQLiteStore) async -> Revision? {
+  do {
+    return try await store.commit(Transaction([.put(key, Array("\(count)".utf8), lease: nil)]))
+  } catch {
+    say("failed \(error)")
+    return nil
   }
 }
 
