@@ -192,7 +192,10 @@ import Testing
       "Gateway", "  {}",
       "2: kind: kind \"Gateway\" of weft.dev/v1 is not known; Gateway is of apiVersion gateway.networking.k8s.io/v1"
     ),
-    ("Policy", "  {}", "2: kind: kind \"Policy\" of weft.dev/v1 is not known; known are Filter, Proxy, Service"),
+    (
+      "Policy", "  {}",
+      "2: kind: kind \"Policy\" of weft.dev/v1 is not known; known are BackendTrafficPolicy, Filter, Proxy, Service"
+    ),
   ])
   func mistakes(kind: String, spec: String, message: String) {
     #expect(diagnostics(weft(kind, spec)) == ["a.yaml:\(message)"])

@@ -53,6 +53,22 @@ import WeftIO
     let exchange = try bench.request(
       "POST", "/a.B/C", ["content-type: application/grpc-web-text"], body: [body], chunked: true)
     #expect(exchange.response?.status == 400)
+    // The answer is for a client that speaks no gRPC.
+    #expect(exchange.response?["content-type"]?.hasPrefix("application/grpc") != true)
+  }
+
+  @Test(arguments: [
+    ("application/grpc-web", "application/grpc-web-text", "application/grpc-web-text"),
+    ("application/grpc-web-text", "application/grpc-web+proto", "application/grpc-web"),
+    ("application/grpc-web-text", "*/*", "application/grpc-web-text"),
+  ])
+  func theRequestMayAskForTheOtherForm(sent: String, accepted: String, answered: String) throws {
+    let bench = try bench(GRPCWeb.self, "{}")
+    let exchange = try bench.request("POST", "/a.B/C", ["content-type: \(sent)", "accept: \(accepted)"], body: [""])
+    try exchange.respond(200, ["content-type: application/grpc"], body: [frame], trailers: ["grpc-status: 0"])
+    let response = try #require(exchange.response)
+    #expect(response["content-type"] == answered)
+    #expect((response.body.first == 0) == (answered == "application/grpc-web"))
   }
 
   @Test(arguments: ["application/json", "application/grpc", "application/grpc-webber"]) func othersPass(type: String)

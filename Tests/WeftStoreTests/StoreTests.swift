@@ -13,6 +13,13 @@ struct StoreTests {
 
     let cluster = try await EtcdCluster(members: 1)
     let etcd = try EtcdStore(endpoints: cluster.endpoints, timeout: .seconds(30))
+    // The member answers before the client's connection to it is made.
+    for _ in 0..<300 {
+      do {
+        try await etcd.check()
+        break
+      } catch { try await Task.sleep(for: .milliseconds(100)) }
+    }
     try await body(etcd)
     await etcd.close()
     cluster.stop()
