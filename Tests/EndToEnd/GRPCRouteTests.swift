@@ -73,7 +73,7 @@ struct GRPCRouteTests {
     let servers = try zip(ports, ["one", "two"]).map {
       try python(folder, "server-\($1)", Self.server, [String($0.number), $1])
     }
-    defer { servers.forEach { $0.signal(9) } }
+    defer { for server in servers { server.signal(9) } }
     let (one, two) = (Resources.backendRef("one"), Resources.backendRef("two"))
     let rules = """
       [{matches: [{method: {service: pkg.A, method: Get}}], backendRefs: [\(one)]}, \
