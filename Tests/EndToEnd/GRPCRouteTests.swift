@@ -109,12 +109,12 @@ struct GRPCRouteTests {
         "one", "two", "one got-x-canary=always", "two", "UNIMPLEMENTED",
         "one got-x-backend=own got-x-set=request x-weft=response", "UNAVAILABLE", "UNAVAILABLE", "two", "UNIMPLEMENTED",
       ], "\(answers)")
-    // Trailers-only, with HTTP status 200.
+    // Trailers-only, with HTTP status 200. Without a body: Debian's curl (7.88) fails on a response before its end.
     let head = try Tool.run(
       "curl",
       [
         "-si", "--http2-prior-knowledge", "-H", "host: calls.example.com", "-H", "content-type: application/grpc",
-        "--data", "x", "http://127.0.0.1:\(scene.port)/pkg.Nothing/X",
+        "-X", "POST", "http://127.0.0.1:\(scene.port)/pkg.Nothing/X",
       ])
     #expect(head.output.hasPrefix("HTTP/2 200"), "\(head.output)")
     #expect(head.output.contains("grpc-status: 12\r\n"), "\(head.output)")
