@@ -17,15 +17,11 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     // The control plane, and a proxy's end of the stream to it. Nothing of these is on the data path.
-    .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
-    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
-    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
-    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: [
     // C libraries, and the few macros and calls that Swift cannot import.
@@ -78,7 +74,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
 
-    // The control plane: what proxies and control plane say to each other, the store, identities, the rest.
+    // The control plane: what it and proxies say to each other, and its store.
     .target(
       name: "WeftProtocol",
       dependencies: [
@@ -95,14 +91,6 @@ let package = Package(
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
         .product(name: "Logging", package: "swift-log"),
-      ]),
-    .target(
-      name: "WeftIdentity",
-      dependencies: [
-        .product(name: "Crypto", package: "swift-crypto"),
-        .product(name: "JWTKit", package: "jwt-kit"),
-        .product(name: "SwiftASN1", package: "swift-asn1"),
-        .product(name: "X509", package: "swift-certificates"),
       ]),
 
     // The command line. `WeftCommand` is a library so that a package with filters of its own builds its own `weft`.
@@ -132,7 +120,6 @@ let package = Package(
     // A process that tests of the store kill.
     .executableTarget(name: "StoreWriter", dependencies: ["WeftStore"], path: "Tests/StoreWriter"),
     .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore", "StoreWriter"]),
-    .testTarget(name: "WeftIdentityTests", dependencies: ["WeftIdentity"]),
     // Drives the built binary; depends on it so that it is built.
     .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),
   ],
