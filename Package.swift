@@ -22,6 +22,11 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
     .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
   ],
   targets: [
     // C libraries, and the few macros and calls that Swift cannot import.
@@ -93,12 +98,43 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
 
+    // Certificates and join tokens; the control plane; a proxy's agent.
+    .target(
+      name: "WeftIdentity",
+      dependencies: [
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "JWTKit", package: "jwt-kit"),
+      ]),
+    .target(
+      name: "WeftControl",
+      dependencies: [
+        "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdTLS", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+    .target(
+      name: "WeftMesh",
+      dependencies: [
+        "WeftProtocol", "WeftIdentity", "WeftConfig", "WeftBundle", "WeftProxy",
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
+
     // The command line. `WeftCommand` is a library so that a package with filters of its own builds its own `weft`.
     .target(
       name: "WeftCommand",
       dependencies: [
         "WeftProxy", "WeftFilters", "WeftLua", "WeftFilterTest", "WeftBundle", "WeftCrypto", "WeftIO",
+        "WeftControl", "WeftMesh", "WeftIdentity", "WeftConfig",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
       ]),
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
 
@@ -120,6 +156,9 @@ let package = Package(
     // A process that tests of the store kill.
     .executableTarget(name: "StoreWriter", dependencies: ["WeftStore"], path: "Tests/StoreWriter"),
     .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore", "StoreWriter"]),
+    .testTarget(name: "WeftIdentityTests", dependencies: ["WeftIdentity"]),
+    .testTarget(name: "WeftControlTests", dependencies: ["WeftControl"]),
+    .testTarget(name: "WeftMeshTests", dependencies: ["WeftMesh"]),
     // Drives the built binary; depends on it so that it is built.
     .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),
   ],
