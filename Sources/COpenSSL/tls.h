@@ -59,6 +59,10 @@ static inline int weft_ssl_kernel_send(SSL *ssl) {
   BIO *bio = SSL_get_wbio(ssl);
   return bio != NULL && BIO_get_ktls_send(bio);
 }
+static inline int weft_ssl_kernel_receive(SSL *ssl) {
+  BIO *bio = SSL_get_rbio(ssl);
+  return bio != NULL && BIO_get_ktls_recv(bio);
+}
 static inline int weft_error_is(unsigned long error, int library, int reason) {
   return ERR_GET_LIB(error) == library && ERR_GET_REASON(error) == reason;
 }

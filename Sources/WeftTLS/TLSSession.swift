@@ -13,8 +13,12 @@ public struct TLSSession {
   struct State: ~Copyable {
     let ssl: OpaquePointer
     let reader: OpaquePointer
-    /// Bytes that the socket had given when it was last found empty.
-    var drainedAt: UInt64 = 0
+    /// Bytes that the socket had given when OpenSSL's buffer was last known to be empty.
+    var emptyAt: UInt64 = 0
+    /// What has been read since then came after the socket's latest edge.
+    var beganEmpty = false
+    /// The kernel decrypts: a read ends with its record, whatever waits behind it.
+    var readsRecords = false
     var isEstablished = false
     var sentClose = false
     /// Reading waits for the socket to take bytes (a key update).
@@ -144,6 +148,7 @@ public struct TLSSession {
     let result = SSL_do_handshake(s.pointee.ssl)
     if result == 1 {
       s.pointee.isEstablished = true
+      s.pointee.readsRecords = weft_ssl_kernel_receive(s.pointee.ssl) != 0
       s.pointee.failure = toleratesInvalidPeer ? s.pointee.failure : nil
       return resumedPeerHasExpired() ? .failed : .done
     }
@@ -189,7 +194,6 @@ public struct TLSSession {
     if n > 0 { return IOResult(raw: Int(n)) }
     switch SSL_get_error(s.pointee.ssl, n) {
     case SSL_ERROR_WANT_READ:
-      markDrained()
       return IOResult(raw: -Int(EAGAIN))
     case SSL_ERROR_WANT_WRITE:
       s.pointee.readWaitsForWrite = true
@@ -206,22 +210,29 @@ public struct TLSSession {
     }
   }
 
-  /// Whether the socket has been emptied by the last `receive`, so that there is nothing to receive before its next
-  /// edge. Never true in error; spares a read that would only say EAGAIN.
-  public var isDrained: Bool {
-    let s = state
-    if SSL_has_pending(s.pointee.ssl) != 0 { return false }
-    // With read-ahead every read(2) asks for more than the sum here, so each of them came back short: the last one too.
-    if BIO_number_read(s.pointee.reader) &- s.pointee.drainedAt >= TLSSession.readAhead { return false }
-    markDrained()
-    return true
+  /// To be called when the socket has become readable, before the next `receive`: `isDrained` depends on it.
+  @inline(__always)
+  public func becameReadable() {
+    if BIO_number_read(state.pointee.reader) != state.pointee.emptyAt { state.pointee.beganEmpty = false }
   }
 
-  /// Less than half of the room that OpenSSL's record buffer has.
-  private static var readAhead: UInt64 { 8_000 }
+  /// Whether the socket has been emptied since it became readable, so that there is nothing to receive before that
+  /// happens again. Never true in error; spares a read that would only say EAGAIN.
+  public var isDrained: Bool {
+    let s = state
+    if s.pointee.readsRecords || SSL_has_pending(s.pointee.ssl) != 0 { return false }
+    // With an empty buffer the first read(2) asks for a whole buffer. If all that came is less, the socket was empty
+    // then, and whatever has come later will be told. The rest of a record that was begun before the socket last became
+    // readable says nothing: OpenSSL asks for exactly the rest.
+    let count = BIO_number_read(s.pointee.reader)
+    let wasShort = s.pointee.beganEmpty && count &- s.pointee.emptyAt < TLSSession.readAhead
+    s.pointee.emptyAt = count
+    s.pointee.beganEmpty = true
+    return wasShort
+  }
 
-  @inline(__always)
-  private func markDrained() { state.pointee.drainedAt = BIO_number_read(state.pointee.reader) }
+  /// Less than the room that OpenSSL's record buffer has.
+  private static var readAhead: UInt64 { 16_384 }
 
   /// The socket takes bytes again: whether reading, which waited for that, should go on.
   public func takeReadWaitsForWrite() -> Bool {

@@ -40,8 +40,10 @@ import WeftIO
     let pair = try Pair(names, try client())
     try pair.established()
     _ = pair.receive(pair.server)
+    #expect(!pair.server.isDrained, "nothing has been received since")
     _ = pair.send(pair.client, Array("one".utf8))
     _ = pair.send(pair.client, Array("two".utf8))
+    pair.server.becameReadable()
     #expect(pair.receive(pair.server).bytes == Array("one".utf8))
     #expect(!pair.server.isDrained, "a second record waits in OpenSSL's buffer")
     #expect(pair.receive(pair.server).bytes == Array("two".utf8))
@@ -57,6 +59,7 @@ import WeftIO
       let bytes = [UInt8](repeating: 7, count: size)
       var received = 0
       let sent = pair.send(pair.client, bytes).count
+      pair.server.becameReadable()
       while received < sent {
         received += pair.receive(pair.server, 32_768).bytes.count
         if pair.server.isDrained {
@@ -67,6 +70,68 @@ import WeftIO
         }
       }
     }
+  }
+
+  /// Of a record that has come in part OpenSSL reads the rest and no more, which empties its buffer but not the socket.
+  @Test(arguments: [1, 5, 100, 3_900, 4_021], [4_000, 16_384])
+  func theRestOfARecordIsNotTakenForTheLastOfTheSocket(part: Int, size: Int) throws {
+    let pair = try Pair(names, try client())
+    try pair.established()
+    while !pair.receive(pair.client).result.wouldBlock {}
+    // The records as they lie on the wire, to be delivered in pieces.
+    let pieces = [[1], [UInt8](repeating: 2, count: size), [UInt8](repeating: 3, count: 50), [4]]
+    for piece in pieces { try #require(pair.send(pair.client, piece).count == piece.count) }
+    var wire = [UInt8](repeating: 0, count: 100_000)
+    let total = recv(pair.fds.server, &wire, wire.count, 0)
+    let first = 1 + 22
+    try #require(total == first + (size + 22) + (50 + 22) + (1 + 22))
+    func deliver(_ range: Range<Int>) throws {
+      try #require(send(pair.fds.client, Array(wire[range]), range.count, 0) == range.count)
+    }
+    func waiting() -> Int32 {
+      var count: Int32 = 0
+      _ = ioctl(pair.fds.server, UInt(FIONREAD), &count)
+      return count
+    }
+    // What an event loop does when the socket becomes readable.
+    var received: [UInt8] = []
+    func step() -> Bool {
+      let (bytes, result) = pair.receive(pair.server)
+      received += bytes
+      return result.raw > 0 && !pair.server.isDrained
+    }
+    func drain() {
+      pair.server.becameReadable()
+      while step() {}
+      #expect(waiting() == 0)
+    }
+    try deliver(0..<first)
+    drain()
+    try deliver(first..<first + part)
+    drain()
+    try deliver(first + part..<total)
+    drain()
+    #expect(received == pieces.flatMap { $0 })
+  }
+
+  /// The loop may have stopped reading in between, for the bytes had nowhere to go, and have been told of more meanwhile.
+  @Test func whatCameWhileNobodyReadIsNotForgotten() throws {
+    let pair = try Pair(names, try client())
+    try pair.established()
+    while !pair.receive(pair.client).result.wouldBlock {}
+    while !pair.receive(pair.server).result.wouldBlock {}
+    _ = pair.server.isDrained
+    _ = pair.send(pair.client, [1])
+    _ = pair.send(pair.client, [2])
+    pair.server.becameReadable()
+    #expect(pair.receive(pair.server).bytes == [1])
+    #expect(!pair.server.isDrained)
+    _ = pair.send(pair.client, [3])
+    pair.server.becameReadable()
+    #expect(pair.receive(pair.server).bytes == [2])
+    #expect(!pair.server.isDrained)
+    #expect(pair.receive(pair.server).bytes == [3])
+    #expect(pair.server.isDrained)
   }
 
   @Test func aFullSocketTakesTheRestLaterFromAnotherPlace() throws {

@@ -16,7 +16,10 @@ extension Worker {
     if r.peerClosed { c.pointee.sawEOF = true }
     if r.writable && !c.pointee.output.isEmpty && !flushClient(c) { return }
     var isReadable = r.readable || r.failed
-    if let tls = c.pointee.tls, r.writable, waitedForWriting(tls) { isReadable = true }
+    if let tls = c.pointee.tls {
+      if isReadable { tls.becameReadable() }
+      if r.writable && waitedForWriting(tls) { isReadable = true }
+    }
     if isReadable {
       c.pointee.readable = true
       clientReadable(c)

@@ -8,6 +8,7 @@ import WeftTLS
 extension Worker {
   @inline(__always)
   func upstreamEvent(_ u: UpstreamRef, _ r: Readiness) {
+    if r.readable, let tls = u.pointee.tls { tls.becameReadable() }
     switch u.pointee.phase {
     case .active:
       if r.readable { u.pointee.readable = true }
