@@ -83,6 +83,71 @@ struct HTTP2Tests {
     #expect(scene.backend.requests.isEmpty)
   }
 
+  /// Answers every request before it has come.
+  private static func denying() throws -> Scene {
+    try Scene(
+      rules: "[{filters: [\(Resources.reference("no"))], backendRefs: [\(Resources.backendRef("backend"))]}]",
+      more: [
+        "{apiVersion: weft.dev/v1, kind: Filter, metadata: {name: no}, "
+          + "spec: {type: respond, config: {status: 403, body: not for you}}}"
+      ])
+  }
+
+  /// Debian's curl takes the reset that may follow such a response for a failure: what it still sends is swallowed.
+  @Test("A response that comes before the end of its request reaches the client whole")
+  func early() throws {
+    let scene = try Self.denying()
+    defer { scene.stop() }
+    let folder = try TemporaryFolder()
+    try folder.write("body", String(repeating: "0123456789", count: 80_000))
+    for _ in 0..<5 {
+      let result = try curl(scene, "/", "--data-binary", "@" + folder.path("body"), "-H", "Expect:", "-i")
+      #expect(result.code == 0, "\(result.code) \(result.errorOutput)")
+      #expect(result.output.hasPrefix("HTTP/2 403"))
+      #expect(result.output.hasSuffix("not for you"))
+    }
+    #expect(scene.backend.requests.isEmpty)
+  }
+
+  /// One client that never ends its request, and one that sends more than is swallowed.
+  @Test("A client that goes on sending behind its response is told to stop")
+  func goesOn() throws {
+    let scene = try Self.denying()
+    defer { scene.stop() }
+    let folder = try TemporaryFolder()
+    try folder.write(
+      "client.py",
+      """
+      import socket, sys
+      import h2.config, h2.connection, h2.events
+      def run(more):
+          s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(60)
+          c = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+          c.initiate_connection()
+          c.send_headers(1, [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/no")])
+          s.sendall(c.data_to_send())
+          sent, seen = 0, []
+          while True:
+              for e in c.receive_data(s.recv(65536)):
+                  if isinstance(e, h2.events.ResponseReceived): seen.append("head")
+                  if isinstance(e, h2.events.StreamEnded): seen.append("end")
+                  if isinstance(e, h2.events.StreamReset):
+                      return seen + ["reset %d" % e.error_code, sent > (1 << 20)]
+              n = min(c.local_flow_control_window(1), c.max_outbound_frame_size)
+              while more and n > 0:
+                  c.send_data(1, b"z" * n); sent += n
+                  n = min(c.local_flow_control_window(1), c.max_outbound_frame_size)
+              s.sendall(c.data_to_send())
+      print(run(False)); print(run(True))
+      """)
+    let result = try Tool.run("/usr/bin/python3", [folder.path("client.py"), String(scene.port)], within: 120)
+    #expect(
+      result.output == "['head', 'end', 'reset 0', False]\n['head', 'end', 'reset 0', True]\n",
+      "\(result.output)\(result.errorOutput)")
+    #expect(try scene.weft.metric("weft_downstream_http2_resets_total", "direction=\"sent\"") == 2)
+    try eventually("the streams to be gone") { try scene.weft.metric("weft_http2_streams_live") == 0 }
+  }
+
   @Test("Many streams of many connections, one after the other and side by side")
   func load() throws {
     let scene = try Scene(workers: 2)

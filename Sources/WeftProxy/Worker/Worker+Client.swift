@@ -265,6 +265,7 @@ extension Worker {
       if waitsForClient && !x.pointee.responseHeadSent { return fail(x, .requestBodyTimeout) }
       if waitsForClient { return clientGone(c) }
       if !x.pointee.requestDone { setTimer(c, settings.requestBodyIdleTimeout) }
+    case .draining where c.pointee.isStream && c.pointee.stream.lingers: stopLingering(c)
     case .draining, .lingering: closeClient(c)
     case .tunnel: if let u = c.pointee.exchange?.pointee.upstream { tunnelTimedOut(u) } else { clientGone(c) }
     }
@@ -284,8 +285,9 @@ extension Worker {
     discardInput(c)
   }
 
-  private static let lingerTime: UInt32 = 2_000
-  private static let lingerBytes = 1024 * 1024
+  /// Milliseconds.
+  static let lingerTime: UInt32 = 2_000
+  static let lingerBytes = 1024 * 1024
 
   private func discardInput(_ c: ClientRef) {
     while c.pointee.readable {

@@ -34,8 +34,8 @@ final class ClientSession: HTTP2Session {
     inTrailers = !isFirst
     if let context {
       builder.beginTrailers()
-      // Trailers are of use only as long as their request is under way.
-      return client(context).pointee.exchange != nil
+      // Trailers are of use only as long as their request is under way; behind a response they are swallowed.
+      return client(context).pointee.exchange != nil || client(context).pointee.phase == .draining
     }
     guard let c = worker.openStream(stream, self), let x = worker.exchange(for: c) else { return false }
     setContext(stream, c)
@@ -70,7 +70,11 @@ final class ClientSession: HTTP2Session {
   override func data(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ bytes: Bytes) {
     let c = client(context)
     // A response that is complete already wants no more of the request.
-    if c.pointee.phase == .draining { return consumed(stream, bytes.count) }
+    if c.pointee.phase == .draining {
+      c.pointee.lingered &+= bytes.count
+      if c.pointee.lingered <= Worker.lingerBytes { consumed(stream, bytes.count) } else { worker.note(c, .surplus) }
+      return
+    }
     c.pointee.stream.received.append(bytes, worker.pool)
     worker.note(c, .body)
   }

@@ -18,6 +18,8 @@ struct ClientStream: ~Copyable {
     static var trailersSent: Notices { Notices(rawValue: 16) }
     /// The stream is no more.
     static var closed: Notices { Notices(rawValue: 32) }
+    /// More of a request has come than is swallowed behind its response.
+    static var surplus: Notices { Notices(rawValue: 64) }
   }
 
   /// The stream's number; 0: this is a connection.
@@ -36,6 +38,8 @@ struct ClientStream: ~Copyable {
   var trailersWait = false
   /// Of a tunnel: nothing more is sent, and the stream ends behind what is queued.
   var hasEnded = false
+  /// The response has been sent, and what is left of the request is swallowed.
+  var lingers = false
   /// libnghttp2 knows it no more; the error with which it ended.
   var isClosed = false
   var error: UInt32 = 0

@@ -34,6 +34,7 @@ extension Worker {
     c.pointee.stream.isDeferred = false
     c.pointee.stream.trailersWait = false
     c.pointee.stream.hasEnded = false
+    c.pointee.stream.lingers = false
     c.pointee.stream.isClosed = false
     c.pointee.stream.error = 0
     c.pointee.stream.previous = nil
@@ -73,6 +74,7 @@ extension Worker {
       if c.pointee.generation != generation { return }
     }
     if notices.contains(.sent) { responseSent(c) }
+    if notices.contains(.surplus) { stopLingering(c) }
   }
 
   /// The request's head is there.
@@ -236,12 +238,23 @@ extension Worker {
     if c.pointee.stream.hasBody { wakeStream(c) } else { responseSent(c) }
   }
 
-  /// The last byte has been handed to the session: a client that still sends its request is told that it need not
-  /// (RFC 9113 8.1).
+  /// The last byte has been handed to the session. Of a request that the client still sends, a small rest is swallowed:
+  /// clients that know no better take the reset that RFC 9113 8.1 allows for a failure, and lose the response.
   private func responseSent(_ c: ClientRef) {
-    if c.pointee.sawEOF || c.pointee.stream.isClosed { return }
+    if c.pointee.sawEOF || c.pointee.stream.isClosed || c.pointee.stream.lingers { return }
     guard let session = c.pointee.stream.session else { return }
     c.pointee.stream.received.releaseAll(pool)
+    c.pointee.stream.lingers = true
+    c.pointee.lingered &+= waiting
+    if c.pointee.lingered > Self.lingerBytes { return stopLingering(c) }
+    session._withUnsafeGuaranteedRef { $0.consumed(c.pointee.stream.id, waiting) }
+    setTimer(c, Self.lingerTime)
+    markDirty(c)
+  }
+
+  /// A client that goes on sending behind its response is told that it need not (RFC 9113 8.1).
+  func stopLingering(_ c: ClientRef) {
+    guard c.pointee.stream.lingers, !c.pointee.stream.isClosed, let session = c.pointee.stream.session else { return }
     session._withUnsafeGuaranteedRef { $0.reset(c.pointee.stream.id, .noError) }
     markDirty(c)
   }
