@@ -58,6 +58,56 @@ struct ConnectionRouteTests {
     #expect(line["route_name"].string == "default/tcp/0")
   }
 
+  /// Bulk takes another way through the proxy than messages do: it must come out whole, in both directions at once, past
+  /// receivers that stop for a while, and mixed with small pieces.
+  @Test("TCP: bulk both ways, to receivers that are slow")
+  func bulk() throws {
+    let port = try ReservedPort()
+    let piece = BackendPaths.pattern(251 * 8_000)
+    let pieces = 10
+    let backend = try Backend { connection, _ in
+      let sending = BackgroundWork { [socket = connection.socket] in
+        for _ in 0..<200 { try socket.send([0x2e], within: 120) }
+        for _ in 0..<pieces { try socket.send(piece, within: 120) }
+        socket.shutdownWrite()
+      }
+      pause(milliseconds: 500)
+      connection.isFinished = true
+      for i in 0..<pieces where try connection.reader.bytes(piece.count) != piece {
+        throw MalformedMessage("the client's piece \(i) is wrong")
+      }
+      if try !connection.reader.some().isEmpty { throw MalformedMessage("more came than was sent") }
+      try sending.value()
+    }
+    let weft = try WeftProcess(
+      [
+        "weft.yaml": [
+          Self.gateway("{name: tcp, protocol: TCP, port: \(port.number)}"),
+          Resources.service("one", [backend.endpoint]),
+          Self.route("TCPRoute", "tcp", [Resources.backendRef("one")]),
+        ].joined(separator: "\n---\n")
+      ], workers: 1)
+    defer { weft.stop() }
+    let socket = try StreamSocket.connect(.port(port.number))
+    try socket.send(Array("GET / HTTP/1.1\r\nhost: a\r\n\r\n".utf8))
+    let sending = BackgroundWork {
+      for _ in 0..<pieces { try socket.send(piece, within: 120) }
+      socket.shutdownWrite()
+    }
+    let reader = MessageReader(socket, patience: 120)
+    #expect(try reader.bytes(200) == [UInt8](repeating: 0x2e, count: 200))
+    for i in 0..<pieces {
+      try #require(try reader.bytes(piece.count) == piece, "the backend's piece \(i) is wrong")
+      if i < 3 { pause(milliseconds: 50) }
+    }
+    #expect(try reader.some().isEmpty)
+    try sending.value()
+    try eventually("the connections to be gone", within: 60) {
+      try weft.metric("weft_downstream_connections_active") == 0
+    }
+    #expect(backend.violations == [])
+  }
+
   @Test("TCP: a backend that is not there resets the connection")
   func refused() throws {
     let port = try ReservedPort()

@@ -25,6 +25,10 @@
 
 // accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
 int cl_accept(int listener, struct sockaddr *address, socklen_t *length);
+// splice(2), which never waits; a count or -errno.
+ssize_t cl_splice(int from, int to, size_t count);
+// pipe2(2), non-blocking and close-on-exec, with room for `size` bytes if the kernel grants it; 0 or -errno.
+int cl_splice_pipe(int *read_end, int *write_end, int size);
 // recv(2) and send(2) with MSG_NOSIGNAL, on the kernel itself: glibc's are points where a thread may be cancelled, which
 // costs two atomic operations a call, and no thread here ever is. What they return is a count or -errno.
 static inline ssize_t cl_socket_call(long number, int fd, const void *bytes, size_t count, int flags) {

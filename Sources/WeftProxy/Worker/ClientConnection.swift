@@ -57,6 +57,10 @@ struct ClientConnection: ~Copyable {
   var isParsing = false
   var requests: UInt32 = 0
   var lingered = 0
+  /// Of a tunnel: what it sends comes in bulk, so that splicing pays.
+  var isBulk = false
+  /// Of a tunnel: bytes on their way to it that are spliced.
+  var pipe: SplicePipe?
   var tls: TLSSession?
   /// What is known of `tls` once its handshake is complete; retained, but by a stream, which has its connection's.
   var security: Unmanaged<DownstreamTLS>?
@@ -116,6 +120,10 @@ struct UpstreamConnection: ~Copyable {
   var sawBytes = false
   /// It takes no more of the request; what it has answered can still be read.
   var isWriteBroken = false
+  /// Of a tunnel: what it sends comes in bulk, so that splicing pays.
+  var isBulk = false
+  /// Of a tunnel: bytes on their way to it that are spliced.
+  var pipe: SplicePipe?
   var requests: UInt32 = 0
   /// Nanoseconds of the worker's clock.
   var connectStarted: UInt64 = 0

@@ -23,6 +23,8 @@ extension Worker {
     if isReadable {
       c.pointee.readable = true
       clientReadable(c)
+    } else if r.writable && c.pointee.pipe != nil, let u = c.pointee.exchange?.pointee.upstream {
+      pumpTunnel(u)
     }
   }
 
@@ -337,6 +339,8 @@ extension Worker {
     }
     pool.detach(&c.pointee.input)
     c.pointee.output.releaseAll(pool)
+    dropPipe(&c.pointee.pipe)
+    c.pointee.isBulk = false
     close(c.pointee.fd)
     c.pointee.fd = -1
     if let l = c.pointee.listener {

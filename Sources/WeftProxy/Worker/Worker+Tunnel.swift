@@ -138,9 +138,13 @@ extension Worker {
     // more, and what is meant for it has nowhere to go.
     let (clientLeft, upstreamLeft) = (c.pointee.stream.isClosed, u.pointee.stream.isClosed)
     let upEnded =
-      upstreamLeft || c.pointee.sawEOF && !c.pointee.readable && c.pointee.input.isEmpty && u.pointee.output.isEmpty
+      upstreamLeft
+      || c.pointee.sawEOF && !c.pointee.readable && c.pointee.input.isEmpty && u.pointee.output.isEmpty
+        && u.pointee.pipe == nil
     let downEnded =
-      clientLeft || u.pointee.sawEOF && !u.pointee.readable && u.pointee.input.isEmpty && c.pointee.output.isEmpty
+      clientLeft
+      || u.pointee.sawEOF && !u.pointee.readable && u.pointee.input.isEmpty && c.pointee.output.isEmpty
+        && c.pointee.pipe == nil
     if upEnded && !upstreamLeft { endSending(u) }
     if downEnded && !clientLeft { endSending(c) }
     // A stream's last frame is still to be sent: its end is told.
@@ -160,10 +164,21 @@ extension Worker {
 
   private func upward(_ x: ExchangeRef, _ c: ClientRef, _ u: UpstreamRef, _ moved: inout Bool) -> Bool {
     if !u.pointee.output.isEmpty || u.pointee.stream.isClosed { return true }
+    if c.pointee.isBulk || u.pointee.pipe != nil, c.pointee.input.isEmpty {
+      switch spliceUp(c, u, &x.pointee.bytesReceived) {
+      case .moved:
+        moved = true
+        return true
+      case .waits: return true
+      case .failed: return false
+      case .unsuitable: break
+      }
+    }
     if c.pointee.input.isEmpty {
       if !c.pointee.readable { return true }
       pool.attach(&c.pointee.input)
       c.pointee.input.rewindIfEmpty()
+      let space = c.pointee.input.space
       let result = receive(c)
       if result.raw <= 0 {
         c.pointee.readable = false
@@ -171,6 +186,7 @@ extension Worker {
         return !result.failed
       }
       c.pointee.input.end &+= result.raw
+      if result.raw == space && canSplice(c, u) { c.pointee.isBulk = true }
     }
     let n = c.pointee.input.count
     let result = send(u, c.pointee.input.readPointer, n)
@@ -186,17 +202,29 @@ extension Worker {
 
   private func downward(_ x: ExchangeRef, _ c: ClientRef, _ u: UpstreamRef, _ moved: inout Bool) -> Bool {
     if !c.pointee.output.isEmpty || c.pointee.stream.isClosed { return true }
+    if u.pointee.isBulk || c.pointee.pipe != nil, u.pointee.input.isEmpty {
+      switch spliceDown(u, c, &x.pointee.bytesSent) {
+      case .moved:
+        moved = true
+        return true
+      case .waits: return true
+      case .failed: return false
+      case .unsuitable: break
+      }
+    }
     if u.pointee.input.isEmpty {
       if !u.pointee.readable { return true }
       pool.attach(&u.pointee.input)
       u.pointee.input.rewindIfEmpty()
-      let result = receiveFromUpstream(u, u.pointee.input.writePointer, u.pointee.input.space)
+      let space = u.pointee.input.space
+      let result = receiveFromUpstream(u, u.pointee.input.writePointer, space)
       if result.raw <= 0 {
         u.pointee.readable = false
         if result.isEnd { u.pointee.sawEOF = true }
         return !result.failed
       }
       u.pointee.input.end &+= result.raw
+      if result.raw == space && canSplice(c, u) { u.pointee.isBulk = true }
     }
     let n = u.pointee.input.count
     let result = send(c, u.pointee.input.readPointer, n)

@@ -235,6 +235,8 @@ extension Worker {
     wheel.pointee.cancel(&u.pointee.timer)
     pool.detach(&u.pointee.input)
     u.pointee.output.releaseAll(pool)
+    dropPipe(&u.pointee.pipe)
+    u.pointee.isBulk = false
     Transport.end(&u.pointee.tls)
     u.pointee.tlsOwner = 0
     close(u.pointee.fd)

@@ -25,6 +25,7 @@ final class Worker {
   let bodyScratch = UnsafeMutablePointer<BodyScratch>.allocate(capacity: 1)
   let routing = UnsafeMutablePointer<RouteScratch>.allocate(capacity: 1)
   var reserve = DescriptorReserve()
+  let pipes = SplicePipes(limit: Worker.pipeLimit, keep: Worker.pipesKept)
 
   let clients = Slab<ClientConnection>()
   let upstreams = Slab<UpstreamConnection>()
