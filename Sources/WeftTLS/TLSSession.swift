@@ -67,9 +67,12 @@ public struct TLSSession {
   }
 
   /// The client's side of a connection; nil when memory is short.
-  /// - Parameter store: where sessions of this endpoint are kept; must outlive the session. One in it is resumed.
+  /// - Parameters:
+  ///   - store: where sessions of this endpoint are kept; must outlive the session. One in it is resumed.
+  ///   - onlyHTTP1: HTTP/1.1 is offered and nothing else, whatever the context's settings say.
   public static func client(
-    _ fd: Int32, _ context: TLSClientContext, store: UnsafeMutablePointer<TLSSessionStore>? = nil
+    _ fd: Int32, _ context: TLSClientContext, store: UnsafeMutablePointer<TLSSessionStore>? = nil,
+    onlyHTTP1: Bool = false
   ) -> TLSSession? {
     guard let session = make(fd, context.context) else { return nil }
     let state = session.state
@@ -86,7 +89,7 @@ public struct TLSSession {
       SSL_set_hostflags(state.pointee.ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
       return SSL_set1_host(state.pointee.ssl, name.baseAddress) == 1
     }
-    if !isReady {
+    if !isReady || onlyHTTP1 && !session.offerHTTP1() {
       ERR_clear_error()
       session.free()
       return nil
@@ -96,6 +99,11 @@ public struct TLSSession {
       SSL_SESSION_free(old)
     }
     return session
+  }
+
+  private func offerHTTP1() -> Bool {
+    let list: StaticString = "\u{8}http/1.1"
+    return SSL_set_alpn_protos(state.pointee.ssl, list.utf8Start, UInt32(list.utf8CodeUnitCount)) == 0
   }
 
   private static func make(_ fd: Int32, _ context: OpaquePointer) -> TLSSession? {

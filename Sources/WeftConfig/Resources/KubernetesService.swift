@@ -29,6 +29,8 @@ public struct KubernetesService: Resource {
 
     /// Whether `appProtocol` says that the endpoints speak HTTP/2 without being asked.
     public var speaksHTTP2: Bool { appProtocol == "kubernetes.io/h2c" || appProtocol == "grpc" }
+    /// It says nothing that would speak against HTTP/2 where the endpoint chooses it in the TLS handshake.
+    public var isNegotiable: Bool { appProtocol == nil || appProtocol == "https" }
   }
 
   public let metadata: ResourceMetadata

@@ -74,9 +74,11 @@ public struct TrafficSettings: Sendable, Hashable {
     case http1
     /// HTTP/2 without being asked (prior knowledge), as gRPC needs it.
     case http2
+    /// What an endpoint chooses in the TLS handshake (ALPN): HTTP/2, else HTTP/1.1. Without TLS, HTTP/1.1.
+    case auto
   }
 
-  /// nil: not given, which is HTTP/1.1, except where a GRPCRoute names the service.
+  /// nil: not given, which is `auto`, except where a GRPCRoute names the service: then `http2`.
   public var `protocol`: ApplicationProtocol?
   public var loadBalancer = LoadBalancer.roundRobin
   public var connectionPool = ConnectionPool()

@@ -34,7 +34,9 @@ final class HealthProbe {
   private let check: HealthCheckSettings
   private let address: SocketAddress
   private let context: TLSClientContext?
-  private let isHTTP2: Bool
+  private var isHTTP2: Bool
+  /// The endpoint says in the TLS handshake whether it speaks HTTP/2.
+  private let negotiates: Bool
   private let loop: EventLoop
   private var completion: ((Outcome) -> Void)?
   private var fd: Int32 = -1
@@ -55,6 +57,7 @@ final class HealthProbe {
     self.check = check
     context = service.tls
     isHTTP2 = check.type == .grpc || (check.type == .http && service.isHTTP2)
+    negotiates = check.type == .http && service.negotiates
     if let port = check.port.flatMap(UInt16.init(exactly:)), let ip = address.ip {
       self.address = SocketAddress(ip, port: port)
     } else {
@@ -136,7 +139,9 @@ final class HealthProbe {
       case .wantsRead: return wait(writable: false)
       case .wantsWrite: return wait(writable: true)
       case .failed: return finish(.failure(tls.failure.map { "\($0)" } ?? "TLS handshake failed"))
-      case .done: begin()
+      case .done:
+        if negotiates { isHTTP2 = tls.applicationProtocol == "h2" }
+        begin()
       }
     }
     if phase == .exchange { exchange() }

@@ -116,7 +116,7 @@ struct ConfigurationCompiler {
   ) -> ServiceSpec {
     let previous = previousServices[spec.name]?.tls
     switch tls.client(
-      kind, name, port: port, protocols: spec.isHTTP2 ? ["h2"] : ["http/1.1"], previous: previous)
+      kind, name, port: port, protocols: spec.protocols, previous: previous)
     {
     case .plain: return spec
     case .encrypted(let context): return spec.with(context)

@@ -33,12 +33,13 @@ enum ServiceCompiler {
       }
     }
     return spec(
-      name(service), addresses, traffic, isHTTP2: traffic.protocol.map { $0 == .http2 } ?? carriesGRPC
+      name(service), addresses, traffic, traffic.protocol ?? (carriesGRPC ? .http2 : .auto)
     ).watched(traffic, previous: previous)
   }
 
   private static func spec(
-    _ name: String, _ addresses: [ServiceSpec.Address], _ traffic: TrafficSettings, isHTTP2: Bool
+    _ name: String, _ addresses: [ServiceSpec.Address], _ traffic: TrafficSettings,
+    _ version: TrafficSettings.ApplicationProtocol
   ) -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: addresses, loadBalancing: LoadBalancing(traffic.loadBalancer),
@@ -50,7 +51,7 @@ enum ServiceCompiler {
         idle: Int32(clamping: traffic.tcpKeepalive.time.nanoseconds / 1_000_000_000),
         interval: Int32(clamping: max(1, traffic.tcpKeepalive.interval.nanoseconds / 1_000_000_000)),
         probes: Int32(clamping: traffic.tcpKeepalive.probes)),
-      isHTTP2: isHTTP2)
+      isHTTP2: version == .http2, negotiates: version == .auto)
   }
 
   /// The ready endpoints of a core Service's port, from its EndpointSlices; of an ExternalName, from its name; without
@@ -75,7 +76,7 @@ enum ServiceCompiler {
     let traffic = resources.traffic(TrafficSettings(), of: KubernetesService.kind, service.name, port: port.name)
     return spec(
       name(service, port), addresses.filter { seen.insert($0.address).inserted }, traffic,
-      isHTTP2: port.appProtocol == nil ? carriesGRPC : port.speaksHTTP2
+      port.speaksHTTP2 || port.appProtocol == nil && carriesGRPC ? .http2 : port.isNegotiable ? .auto : .http1
     ).watched(traffic, previous: previous)
   }
 

@@ -3,6 +3,9 @@ import WeftTLS
 
 typealias EndpointRef = UnsafeMutablePointer<Endpoint>
 
+/// What an endpoint chose of what it was offered (ALPN, RFC 7301).
+enum NegotiatedVersion { case unknown, http1, http2 }
+
 /// One address of a service on one worker, with its idle connections. Freed when the service has dropped it and its
 /// last connection has closed.
 struct Endpoint: ~Copyable {
@@ -30,6 +33,11 @@ struct Endpoint: ~Copyable {
 
   /// TLS sessions to resume; outlives the connections, as the endpoint does.
   let resumable: UnsafeMutablePointer<TLSSessionStore>
+
+  /// The version of HTTP that it chose in its last TLS handshake, if it was given the choice.
+  var version = NegotiatedVersion.unknown
+  /// It speaks HTTP/2, but opens no tunnels there (RFC 8441): they go over HTTP/1.1.
+  var lacksConnect = false
 
   // Idle connections, most recently used first: an intrusive list.
   private var idle: UpstreamRef?

@@ -25,6 +25,8 @@ final class ServiceSpec: Sendable {
   let keepAlive: KeepAlive
   /// Its endpoints speak HTTP/2 without being asked (prior knowledge, RFC 9113 3.3).
   let isHTTP2: Bool
+  /// With TLS, each endpoint chooses between HTTP/2 and HTTP/1.1 (ALPN); `isHTTP2` is false then.
+  let negotiates: Bool
   /// nil: connections are plain.
   let tls: TLSClientContext?
   /// A policy for it cannot be kept: it has no endpoints, whatever is known of them.
@@ -68,7 +70,7 @@ final class ServiceSpec: Sendable {
   init(
     name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive(), isHTTP2: Bool = false,
-    tls: TLSClientContext? = nil, isUnusable: Bool = false, health: ServiceHealth? = nil
+    negotiates: Bool = false, tls: TLSClientContext? = nil, isUnusable: Bool = false, health: ServiceHealth? = nil
   ) {
     self.health = health
     self.isUnusable = isUnusable
@@ -80,12 +82,17 @@ final class ServiceSpec: Sendable {
     self.timeouts = timeouts
     self.keepAlive = keepAlive
     self.isHTTP2 = isHTTP2
+    self.negotiates = negotiates
   }
+
+  /// What its endpoints are offered in a TLS handshake (RFC 7301), the preferred one first.
+  var protocols: [String] { isHTTP2 ? ["h2"] : negotiates ? ["h2", "http/1.1"] : ["http/1.1"] }
 
   func hasSameContent(as other: ServiceSpec) -> Bool {
     name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
       && limits == other.limits && timeouts == other.timeouts && keepAlive == other.keepAlive
-      && isHTTP2 == other.isHTTP2 && tls === other.tls && isUnusable == other.isUnusable
+      && isHTTP2 == other.isHTTP2 && negotiates == other.negotiates && tls === other.tls
+      && isUnusable == other.isUnusable
       && (health.map { mine in other.health.map(mine.hasSameContent) ?? false } ?? (other.health == nil))
   }
 
@@ -93,7 +100,7 @@ final class ServiceSpec: Sendable {
   func with(_ tls: TLSClientContext?) -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
-      keepAlive: keepAlive, isHTTP2: isHTTP2, tls: tls, health: health)
+      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, health: health)
   }
 
   /// The same, with its endpoints watched as `traffic` says; what is known of them is carried over from `previous`.
@@ -101,13 +108,13 @@ final class ServiceSpec: Sendable {
     guard let health = ServiceHealth(traffic, addresses, previous: previous?.health) else { return self }
     return ServiceSpec(
       name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
-      keepAlive: keepAlive, isHTTP2: isHTTP2, tls: tls, isUnusable: isUnusable, health: health)
+      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, isUnusable: isUnusable, health: health)
   }
 
   /// The same, with nowhere to send requests to.
   func withoutEndpoints() -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: [], loadBalancing: loadBalancing, limits: limits, timeouts: timeouts, keepAlive: keepAlive,
-      isHTTP2: isHTTP2, isUnusable: true)
+      isHTTP2: isHTTP2, negotiates: negotiates, isUnusable: true)
   }
 }

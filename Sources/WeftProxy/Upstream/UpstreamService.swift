@@ -53,6 +53,8 @@ struct UpstreamService: ~Copyable {
   private(set) var tlsOwner: UInt64 = 0
   var keepAlive: ServiceSpec.KeepAlive { spec.keepAlive }
   private(set) var isHTTP2 = false
+  /// Its endpoints choose the version of HTTP in the TLS handshake.
+  private(set) var negotiates = false
   /// Kept alive by `spec`.
   private var health: Unmanaged<ServiceHealth>?
   /// How answers judge endpoints; nil: they do not.
@@ -65,6 +67,7 @@ struct UpstreamService: ~Copyable {
   mutating func update(_ new: ServiceSpec, service: ServiceRef, workers: Int) -> [EndpointRef] {
     spec = new
     isHTTP2 = new.isHTTP2
+    negotiates = new.negotiates && new.tls != nil
     tlsOwner = new.tls?.number ?? 0
     maxConnections = max(1, (new.limits.maxConnections + workers - 1) / workers)
     maxPending =

@@ -33,7 +33,7 @@ extension Worker {
     guard
       let e = endpoint ?? service.pointee.pick(tried: x.pointee.triedEndpoints, now: now, random: &context.random)
     else { return fail(x, .noHealthyUpstream) }
-    if service.pointee.isHTTP2 && !x.pointee.isOpaque { return forwardHTTP2(x, service, e) }
+    if usesStream(x, service, e) { return forwardHTTP2(x, service, e) }
     if !x.pointee.isOpaque, let u = e.pointee.takeIdle() {
       bind(x, u, e)
       u.pointee.phase = .active
@@ -42,13 +42,19 @@ extension Worker {
     }
     if service.pointee.connections >= service.pointee.maxConnections {
       // Perhaps another endpoint has an idle connection that only stands in the way.
-      if let spare = service.pointee.endpoints.first(where: { $0.pointee.idleCount > 0 })?.pointee.firstIdle {
-        closeUpstream(spare)
-      } else {
-        return wait(x, service)
-      }
+      if !closeIdle(service) { return wait(x, service) }
     }
     connect(x, e)
+  }
+
+  /// Closes an idle connection of the service.
+  /// - Returns: false when there is none.
+  func closeIdle(_ service: ServiceRef) -> Bool {
+    guard let spare = service.pointee.endpoints.first(where: { $0.pointee.idleCount > 0 })?.pointee.firstIdle else {
+      return false
+    }
+    closeUpstream(spare)
+    return true
   }
 
   @inline(__always)
@@ -155,7 +161,7 @@ extension Worker {
     service.pointee.connections &+= 1
     service.pointee.metrics.connections.add()
     service.pointee.metrics.active.add()
-    if service.pointee.isHTTP2 && !x.pointee.isOpaque {
+    if usesStream(x, service, e) {
       if !startSession(u, e) {
         closeUpstream(u)
         return connectFailed(x, e, ENOMEM)
@@ -232,6 +238,7 @@ extension Worker {
     if x.pointee.isOpaque { return startOpaque(x, u) }
     let s = x.pointee.state
     s.pointee.attempts &+= 1
+    if x.pointee.service?.pointee.negotiates ?? false, !settleFraming(x, u) { return fail(x, .upstreamProtocolError) }
     // The upstream before may have gone in the middle of a head.
     s.pointee.response.scanned = 0
     x.pointee.stage = .sent

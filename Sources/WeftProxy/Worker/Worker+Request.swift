@@ -197,7 +197,7 @@ extension Worker {
       if !filterBufferedRequest(x, from: x.pointee.requestBufferedBy &+ 1, below: ExchangeState.chainLimit) { return }
       s.pointee.request.headers.remove(.transferEncoding)
       // A stream sends them by itself, and a mirror's service may speak another version.
-      let isStream = x.pointee.service?.pointee.isHTTP2 ?? false
+      let isStream = x.pointee.service.map { $0.pointee.isHTTP2 || $0.pointee.negotiates } ?? false
       if s.pointee.requestTrailers.count > 0 && !isStream && s.pointee.mirrors.isEmpty {
         if !encodeWithTrailers(x) { return fail(x, .requestBodyTooLarge) }
       } else {
@@ -232,7 +232,8 @@ extension Worker {
       chunked && (s.pointee.chain?._withUnsafeGuaranteedRef { $0.watchesRequestTrailers } ?? false)
     let toHTTP2 = x.pointee.service?.pointee.isHTTP2 ?? false
     // A body that an HTTP/2 stream ends has no framing that could be passed on as it stands, and chunks mean nothing there.
-    let isPlain = s.pointee.request.framing != .untilClose && !(chunked && toHTTP2)
+    let mayBeHTTP2 = toHTTP2 || (x.pointee.service?.pointee.negotiates ?? false)
+    let isPlain = s.pointee.request.framing != .untilClose && !(chunked && mayBeHTTP2)
     if s.pointee.requestBodyFilters == 0 && !trailersWatched && isPlain {
       x.pointee.requestMode = .raw
       return

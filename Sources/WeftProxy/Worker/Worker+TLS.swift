@@ -90,7 +90,8 @@ extension Worker {
     }
     if u.pointee.tls == nil {
       guard let context = e.pointee.service.pointee.tls,
-        let session = TLSSession.client(u.pointee.fd, context, store: e.pointee.resumable)
+        let session = TLSSession.client(
+          u.pointee.fd, context, store: e.pointee.resumable, onlyHTTP1: offersOnlyHTTP1(u, e))
       else { return upstreamHandshakeFailed(u, e, TLSFailure(.internal, "no memory for a TLS session")) }
       u.pointee.tls = session
       u.pointee.tlsOwner = context.number
@@ -106,6 +107,7 @@ extension Worker {
     let service = e.pointee.service
     service.pointee.metrics.tls?.established(session)
     e.pointee.connectSucceeded()
+    if service.pointee.negotiates && !isAsExpected(u, e, session) { return }
     if u.pointee.stream.session != nil { return sessionConnected(u) }
     guard let x = u.pointee.exchange else { return closeUpstream(u) }
     service.pointee.metrics.connectDuration.observe(clock.pointee.now &- u.pointee.connectStarted)
@@ -121,12 +123,15 @@ extension Worker {
       .warning,
       "TLS handshake with \(e.pointee.address) of \(service.pointee.name.bytes.string) failed: \(failure)")
     if u.pointee.stream.session != nil {
-      dropSession(u, connectError: ECONNREFUSED)
+      dropSession(u, tlsFailed: true)
       return closeUpstream(u)
     }
     guard let x = u.pointee.exchange else { return closeUpstream(u) }
+    let refusesHTTP1 = offersOnlyHTTP1(u, e) && (failure.reason == .alert || failure.reason == .noSharedProtocol)
     detach(x, u)
     closeUpstream(u)
+    if refusesHTTP1 && e.pointee.lacksConnect { return fail(x, .upgradeUnsupported) }
+    if refusesHTTP1 { e.pointee.version = .unknown }
     tlsConnectFailed(x, e)
   }
 

@@ -12,7 +12,7 @@ extension Worker {
   /// Sends the request on a stream of a connection that has room, or of a new one; queues it where neither is to be had.
   func forwardHTTP2(_ x: ExchangeRef, _ service: ServiceRef, _ e: EndpointRef) {
     if let u = e.pointee.sessionWithRoom() { return openStream(x, u, e) }
-    if service.pointee.connections >= service.pointee.maxConnections { return wait(x, service) }
+    if service.pointee.connections >= service.pointee.maxConnections && !closeIdle(service) { return wait(x, service) }
     connect(x, e)
   }
 
@@ -93,7 +93,10 @@ extension Worker {
       markDirty(u)
       runUpstreamNotices()
       if u.pointee.generation == generation && session._withUnsafeGuaranteedRef({ $0.settingsArrived }) {
-        session._withUnsafeGuaranteedRef { $0.settingsArrived = false }
+        session._withUnsafeGuaranteedRef { s in
+          s.settingsArrived = false
+          if s.peerAllowsConnectProtocol { u.pointee.endpoint?.pointee.lacksConnect = false }
+        }
         sendWaiting(u)
       }
       if u.pointee.generation == generation && !isFine { return closeUpstream(u) }
@@ -164,7 +167,10 @@ extension Worker {
   // MARK: The end
 
   /// The connection is going: what its streams carried fails, or is tried elsewhere.
-  func dropSession(_ u: UpstreamRef, connectError: Int32 = 0) {
+  /// - Parameters:
+  ///   - connectError: why it never stood; 0: it did.
+  ///   - tlsFailed: it never stood, for its TLS handshake has failed.
+  func dropSession(_ u: UpstreamRef, connectError: Int32 = 0, tlsFailed: Bool = false) {
     guard let session = u.pointee.stream.session else { return }
     u.pointee.endpoint?.pointee.unlinkSession(u)
     session._withUnsafeGuaranteedRef { $0.isLeaving = true }
@@ -174,7 +180,11 @@ extension Worker {
       if stream.pointee.phase == .connecting, let x, let e {
         detach(x, stream)
         closeUpstream(stream)
-        connectFailed(x, e, connectError == 0 ? ECONNRESET : connectError)
+        if tlsFailed {
+          tlsConnectFailed(x, e)
+        } else {
+          connectFailed(x, e, connectError == 0 ? ECONNRESET : connectError)
+        }
       } else if stream.pointee.phase == .tunnel {
         tunnelBroken(stream)
       } else {

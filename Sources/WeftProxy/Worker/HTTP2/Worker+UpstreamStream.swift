@@ -99,7 +99,11 @@ extension Worker {
       u.pointee.stream.isClosed = true
       detach(x, u)
       closeUpstream(u)
-      return fail(x, .upgradeUnsupported)
+      guard let e, e.pointee.service.pointee.negotiates else { return fail(x, .upgradeUnsupported) }
+      // It may still take the request over HTTP/1.1.
+      e.pointee.lacksConnect = true
+      x.pointee.state.pointee.attempts &-= 1
+      return forwardAgain(x, e)
     }
     let s = x.pointee.state
     fieldList.reset()
