@@ -5,6 +5,7 @@ import WeftTelemetry
 /// The metric families of the data plane, registered once per process. docs/metrics.md explains them.
 struct ProxyMetrics: Sendable {
   let tls: TLSFamilies
+  let http2: HTTP2Families
   let connections: CounterFamily
   let connectionsActive: GaugeFamily
   let acceptFailures: CounterFamily
@@ -43,6 +44,7 @@ struct ProxyMetrics: Sendable {
   init(_ r: MetricsRegistry) throws {
     filters = try FilterMetrics(r)
     tls = try TLSFamilies(r)
+    http2 = try HTTP2Families(r)
     connections = try r.counter(
       "weft_downstream_connections_total", help: "Accepted connections.", labels: ["listener"])
     connectionsActive = try r.gauge(
@@ -157,6 +159,8 @@ struct ClassCounters {
 struct ListenerMetrics {
   /// nil for a listener without TLS.
   var tls: TLSMetrics?
+  /// nil until a client has spoken HTTP/2.
+  var http2: HTTP2Metrics?
   let connections: Counter
   let active: Gauge
   let requestsActive: Gauge
@@ -224,6 +228,8 @@ final class FlagCounters {
 struct ServiceMetrics {
   /// nil for a service without TLS.
   var tls: TLSMetrics?
+  /// nil until a connection has spoken HTTP/2.
+  var http2: HTTP2Metrics?
   let requests: ClassCounters
   let requestsActive: Gauge
   let connections: Counter
@@ -276,8 +282,14 @@ struct WorkerMetrics {
   let exchanges: Gauge
   let busy: Counter
   let buffers: Gauge
+  let streams: Gauge
+  let sessions: Gauge
+  let tls: Gauge
 
   init(_ m: ProxyMetrics, _ shard: MetricsShard, worker: Int) {
+    streams = shard.gauge(m.http2.liveStreams, [])
+    sessions = shard.gauge(m.http2.liveSessions, [])
+    tls = shard.gauge(m.http2.liveTLS, [])
     exchanges = shard.gauge(m.workerExchanges, [String(worker)])
     busy = shard.counter(m.workerBusy, [String(worker)])
     buffers = shard.gauge(m.workerBuffers, [String(worker)])

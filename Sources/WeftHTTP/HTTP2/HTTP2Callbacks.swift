@@ -16,6 +16,7 @@ enum HTTP2Callbacks {
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, beginHeaders)
     nghttp2_session_callbacks_set_on_header_callback(made, header)
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame)
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, frameSent)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, dataChunk)
     nghttp2_session_callbacks_set_on_stream_close_callback(made, streamClose)
     nghttp2_session_callbacks_set_send_data_callback(made, sendData)
@@ -69,21 +70,34 @@ enum HTTP2Callbacks {
         if ends {
           if let context = s.context(of: head.stream_id) { s.dataEnded(head.stream_id, context) }
         } else if head.length == 0 || head.length == frame.pointee.data.padlen {
-          s.spend()
+          s.spend(on: .emptyData)
         }
       case NGHTTP2_PING.rawValue:
-        if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue != 0 { s.pongReceived() } else { s.spend() }
+        if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue != 0 { s.pongReceived() } else { s.spend(on: .ping) }
+      case NGHTTP2_RST_STREAM.rawValue: s.signals.resetsReceived &+= 1
       case NGHTTP2_GOAWAY.rawValue:
+        s.signals.goAwaysReceived &+= 1
         s.goAwayReceived(last: frame.pointee.goaway.last_stream_id, frame.pointee.goaway.error_code)
       case NGHTTP2_SETTINGS.rawValue:
-        s.spend()
+        s.spend(on: .settings)
         if UInt32(head.flags) & NGHTTP2_FLAG_ACK.rawValue == 0 { s.settingsReceived() }
-      case NGHTTP2_PRIORITY.rawValue, NGHTTP2_WINDOW_UPDATE.rawValue:
-        s.spend()
+      case NGHTTP2_PRIORITY.rawValue: s.spend(on: .priority)
+      case NGHTTP2_WINDOW_UPDATE.rawValue: s.spend(on: .windowUpdate)
       default: break
       }
       return 0
     }
+  }
+
+  private static let frameSent: nghttp2_on_frame_send_callback = { _, frame, user in
+    guard let frame, let session = session(user) else { return failure }
+    switch UInt32(frame.pointee.hd.type) {
+    case NGHTTP2_RST_STREAM.rawValue: session._withUnsafeGuaranteedRef { $0.signals.resetsSent &+= 1 }
+    case NGHTTP2_GOAWAY.rawValue:
+      session._withUnsafeGuaranteedRef { $0.goAwaySent(frame.pointee.goaway.error_code) }
+    default: break
+    }
+    return 0
   }
 
   private static let dataChunk: nghttp2_on_data_chunk_recv_callback = { _, _, stream, bytes, count, user in

@@ -1,4 +1,5 @@
 import CNghttp2
+import Synchronization
 import WeftIO
 
 /// One HTTP/2 connection's framing, compression and flow control (RFC 9113), on libnghttp2. It moves no bytes itself:
@@ -27,8 +28,15 @@ open class HTTP2Session {
   private var sink: UnsafeMutablePointer<ByteWriter>?
   private var sinkIsFull = false
   var allowance: Int
+  /// What has been said so far that is counted; `takeSignals` begins anew.
+  var signals = HTTP2Signals()
+  private var totalResets: UInt64 = 0
   /// The peer did too much of what leads nowhere.
   public private(set) var isFlooded = false
+
+  /// Sessions of the process that are in memory.
+  public static var live: Int { count.load(ordering: .relaxed) }
+  private static let count = Atomic<Int>(0)
 
   /// Frames are written into memory that has at least this much room: the largest frame, and its head.
   public static let writeRoom = 16_384 + 9 + 256
@@ -38,6 +46,7 @@ open class HTTP2Session {
     self.role = role
     self.settings = settings
     allowance = settings.idleFrameBurst
+    HTTP2Session.count.add(1, ordering: .relaxed)
     raw = .allocate(capacity: 1)
     raw.initialize(to: nil)
     owner = .allocate(capacity: 1)
@@ -59,6 +68,7 @@ open class HTTP2Session {
     nghttp2_session_del(raw.pointee)
     raw.deallocate()
     owner.deallocate()
+    HTTP2Session.count.subtract(1, ordering: .relaxed)
   }
 
   private func submitSettings() throws(HTTP2Failure) {
@@ -125,7 +135,20 @@ open class HTTP2Session {
   public func receive(_ bytes: Bytes) -> Bool {
     let n = nghttp2_session_mem_recv(raw.pointee, bytes.base, bytes.count)
     if isFlooded { end(.enhanceYourCalm) }
+    switch Int32(truncatingIfNeeded: n) {
+    case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue: signals.flood = .continuations
+    case NGHTTP2_ERR_FLOODED.rawValue: signals.flood = .replies
+    default: break
+    }
     return n == bytes.count && !isFlooded
+  }
+
+  /// What has been said since the last call, and forgets it.
+  public func takeSignals() -> HTTP2Signals? {
+    if signals == HTTP2Signals() { return nil }
+    defer { signals = HTTP2Signals() }
+    totalResets &+= signals.resetsReceived
+    return signals
   }
 
   /// Writes the frames that are due into `w`, until none is left or less than `writeRoom` is.
@@ -261,9 +284,20 @@ open class HTTP2Session {
   func earn(_ frames: Int) { allowance = min(allowance &+ frames, settings.idleFrameBurst) }
 
   /// A frame that carries nothing.
-  func spend() {
+  func spend(on reason: HTTP2Flood) {
     allowance &-= 1
-    if allowance < 0 { isFlooded = true }
+    if allowance >= 0 || isFlooded { return }
+    isFlooded = true
+    signals.flood = reason
+  }
+
+  /// We say that the connection ends.
+  func goAwaySent(_ error: UInt32) {
+    signals.goAwaysSent &+= 1
+    // This is how libnghttp2 answers more resets than `HTTP2Options` allow; we give this reason for nothing else.
+    if error == HTTP2ErrorCode.internalError.rawValue, totalResets &+ signals.resetsReceived >= settings.resetBurst {
+      signals.flood = .resets
+    }
   }
 }
 

@@ -1,10 +1,18 @@
 import Glibc
+import WeftHTTP
+import WeftTLS
 
 /// What a worker knows about itself, for metrics: looked at once a second, so that it costs the requests nothing.
 extension Worker {
   func sample() {
     metrics.exchanges.set(exchanges.live)
     metrics.buffers.set(pool.lent * Self.bufferSize)
+    metrics.streams.set(streamsActive + upstreamStreams)
+    if index == 0 {
+      // The process's, whichever worker looks.
+      metrics.sessions.set(HTTP2Session.live)
+      metrics.tls.set(TLSSession.live)
+    }
     var ts = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts)
     let busy = UInt64(ts.tv_sec) &* 1_000_000_000 &+ UInt64(ts.tv_nsec)

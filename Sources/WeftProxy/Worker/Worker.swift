@@ -47,6 +47,8 @@ final class Worker {
   var fieldList = HTTP2FieldList()
   /// Streams under way, which have slots among `clients`.
   var streamsActive = 0
+  /// Streams to endpoints, which have slots among `upstreams`.
+  var upstreamStreams = 0
 
   /// Exchanges and connections to go on with after the present batch of events.
   var deferred: ContiguousArray<Deferred> = []

@@ -7,6 +7,7 @@ import WeftIO
 final class ClientSession: HTTP2Session {
   private unowned(unsafe) let worker: Worker
   let connection: ClientRef
+  let metrics: HTTP2Metrics
   private var builder = HTTP2HeadBuilder()
   private var inTrailers = false
   /// Streams that have a `ClientConnection`, newest first.
@@ -19,10 +20,21 @@ final class ClientSession: HTTP2Session {
   /// Requests so far.
   var requests: UInt32 = 0
 
-  init(_ worker: Worker, _ connection: ClientRef, _ settings: HTTP2Settings) throws(HTTP2Failure) {
+  init(
+    _ worker: Worker, _ connection: ClientRef, _ settings: HTTP2Settings, _ metrics: HTTP2Metrics
+  ) throws(HTTP2Failure) {
     self.worker = worker
     self.connection = connection
+    self.metrics = metrics
     try super.init(role: .server, settings: settings)
+    metrics.sessions.add()
+    metrics.sessionsActive.add()
+  }
+
+  /// The connection is gone, or about to go.
+  func ended() {
+    if let signals = takeSignals() { metrics.count(signals) }
+    metrics.sessionsActive.sub()
   }
 
   @inline(__always)

@@ -7,6 +7,8 @@ import WeftIO
 final class UpstreamSession: HTTP2Session {
   private unowned(unsafe) let worker: Worker
   let connection: UpstreamRef
+  let metrics: HTTP2Metrics
+  private var isCounted = false
   private var builder = HTTP2HeadBuilder()
   private var inTrailers = false
   /// Its streams, newest first.
@@ -24,10 +26,27 @@ final class UpstreamSession: HTTP2Session {
   /// Streams may have waited for them.
   var settingsArrived = false
 
-  init(_ worker: Worker, _ connection: UpstreamRef, _ settings: HTTP2Settings) throws(HTTP2Failure) {
+  init(
+    _ worker: Worker, _ connection: UpstreamRef, _ settings: HTTP2Settings, _ metrics: HTTP2Metrics
+  ) throws(HTTP2Failure) {
     self.worker = worker
     self.connection = connection
+    self.metrics = metrics
     try super.init(role: .client, settings: settings)
+  }
+
+  /// The connection stands.
+  func began() {
+    isCounted = true
+    metrics.sessions.add()
+    metrics.sessionsActive.add()
+  }
+
+  /// The connection is gone, or about to go.
+  func ended() {
+    if let signals = takeSignals() { metrics.count(signals) }
+    if isCounted { metrics.sessionsActive.sub() }
+    isCounted = false
   }
 
   /// Whether another stream may be opened now.

@@ -18,7 +18,8 @@ extension Worker {
   func startHTTP2(_ c: ClientRef) {
     if let x = c.pointee.exchange { releaseExchange(x) }
     do throws(HTTP2Failure) {
-      let session = try ClientSession(self, c, settings.http2)
+      guard let l = c.pointee.listener else { return closeClient(c) }
+      let session = try ClientSession(self, c, settings.http2, http2Metrics(of: l))
       c.pointee.stream.session = .passRetained(session)
     } catch {
       control.limitedLog.log(.warning, "cannot begin an HTTP/2 session: \(error)")
@@ -28,6 +29,14 @@ extension Worker {
     c.pointee.closeAfter = false
     setTimer(c, settings.requestHeaderTimeout)
     readHTTP2(c)
+  }
+
+  /// Made when the first client speaks HTTP/2.
+  private func http2Metrics(of l: ListenerRef) -> HTTP2Metrics {
+    if let made = l.pointee.metrics.http2 { return made }
+    let made = HTTP2Metrics(families.http2.downstream, context.metrics, owner: l.pointee.name.bytes.string)
+    l.pointee.metrics.http2 = made
+    return made
   }
 
   /// Reads what there is, and lets the streams go on that it concerns.
@@ -118,6 +127,7 @@ extension Worker {
       if !isFine { return closeClient(c) }
       if w.count == 0 { break }
     }
+    session._withUnsafeGuaranteedRef { if let signals = $0.takeSignals() { $0.metrics.count(signals) } }
     if session._withUnsafeGuaranteedRef({ $0.isOver || ($0.isLeaving && $0.streams == 0) }) {
       dropSession(c)
       closeGently(c)
@@ -178,6 +188,7 @@ extension Worker {
       clientGone(stream)
     }
     c.pointee.stream.session = nil
+    session._withUnsafeGuaranteedRef { $0.ended() }
     session.release()
   }
 }

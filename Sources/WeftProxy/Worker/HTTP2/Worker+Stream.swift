@@ -43,6 +43,8 @@ extension Worker {
     session.first = c
     session.streams &+= 1
     session.requests &+= 1
+    session.metrics.streams.add()
+    session.metrics.streamsActive.add()
     stopTimer(parent)
     setTimer(c, settings.requestHeaderTimeout)
     if settings.maxRequestsPerConnection != 0 && session.requests >= settings.maxRequestsPerConnection {
@@ -243,6 +245,7 @@ extension Worker {
   private func responseSent(_ c: ClientRef) {
     if c.pointee.sawEOF || c.pointee.stream.isClosed || c.pointee.stream.lingers { return }
     guard let session = c.pointee.stream.session else { return }
+    let waiting = c.pointee.stream.received.count
     c.pointee.stream.received.releaseAll(pool)
     c.pointee.stream.lingers = true
     c.pointee.lingered &+= waiting
@@ -257,6 +260,7 @@ extension Worker {
     guard c.pointee.stream.lingers, !c.pointee.stream.isClosed, let session = c.pointee.stream.session else { return }
     session._withUnsafeGuaranteedRef { $0.reset(c.pointee.stream.id, .noError) }
     markDirty(c)
+    setTimer(c, settings.writeIdleTimeout)
   }
 
   /// libnghttp2 has closed the stream: it has come to its end, or either side has reset it.
@@ -286,6 +290,7 @@ extension Worker {
           s.reset(c.pointee.stream.id, isTunnel ? .cancel : .internalError)
           markDirty(c)
         }
+        s.metrics.streamsActive.sub()
         unlink(c, s)
       }
     }

@@ -20,7 +20,8 @@ extension Worker {
   /// - Returns: false when there is no memory for it.
   func startSession(_ u: UpstreamRef, _ e: EndpointRef) -> Bool {
     do throws(HTTP2Failure) {
-      u.pointee.stream.session = .passRetained(try UpstreamSession(self, u, settings.upstreamHTTP2))
+      u.pointee.stream.session = .passRetained(
+        try UpstreamSession(self, u, settings.upstreamHTTP2, http2Metrics(of: e.pointee.service)))
     } catch {
       return false
     }
@@ -28,7 +29,16 @@ extension Worker {
     return true
   }
 
+  /// Made when the first connection to the service speaks HTTP/2.
+  private func http2Metrics(of service: ServiceRef) -> HTTP2Metrics {
+    if let made = service.pointee.metrics.http2 { return made }
+    let made = HTTP2Metrics(families.http2.upstream, context.metrics, owner: service.pointee.name.bytes.string)
+    service.pointee.metrics.http2 = made
+    return made
+  }
+
   func sessionConnected(_ u: UpstreamRef) {
+    u.pointee.stream.session?._withUnsafeGuaranteedRef { $0.began() }
     u.pointee.phase = .http2
     u.pointee.readable = true
     setTimer(u, Self.pingInterval)
@@ -137,6 +147,7 @@ extension Worker {
       if !isFine { return closeUpstream(u) }
       if w.count == 0 { break }
     }
+    session._withUnsafeGuaranteedRef { if let signals = $0.takeSignals() { $0.metrics.count(signals) } }
     if session._withUnsafeGuaranteedRef({ $0.isOver || ($0.isLeaving && $0.streams == 0) }) { closeUpstream(u) }
   }
 
@@ -192,6 +203,7 @@ extension Worker {
       }
     }
     u.pointee.stream.session = nil
+    session._withUnsafeGuaranteedRef { $0.ended() }
     session.release()
   }
 }

@@ -35,9 +35,12 @@ extension Worker {
       s.first = u
       s.streams &+= 1
       s.requests &+= 1
+      s.metrics.streams.add()
+      s.metrics.streamsActive.add()
       let limit = e.pointee.service.pointee.maxRequestsPerConnection
       if limit != 0 && s.requests >= UInt32(clamping: limit) { s.isLeaving = true }
     }
+    upstreamStreams &+= 1
     e.pointee.connections &+= 1  // so that it is not freed under the stream
     bind(x, u, e)
     let mustWait = u.pointee.stream.isConnect && !session._withUnsafeGuaranteedRef { $0.hasSettings }
@@ -97,6 +100,7 @@ extension Worker {
   private func sendStreamConnect(_ x: ExchangeRef, _ u: UpstreamRef, _ session: Unmanaged<UpstreamSession>) {
     if !session._withUnsafeGuaranteedRef({ $0.peerAllowsConnectProtocol }) {
       u.pointee.stream.isClosed = true
+      let e = u.pointee.endpoint
       detach(x, u)
       closeUpstream(u)
       guard let e, e.pointee.service.pointee.negotiates else { return fail(x, .upgradeUnsupported) }
@@ -246,6 +250,7 @@ extension Worker {
         }
         u.pointee.stream.next?.pointee.stream.previous = u.pointee.stream.previous
         s.streams &-= 1
+        s.metrics.streamsActive.sub()
         return s.connection
       }
       if session._withUnsafeGuaranteedRef({ $0.streams == 0 }) && parent.pointee.phase == .http2 { sessionIdle(parent) }
@@ -259,6 +264,7 @@ extension Worker {
     guard let e = u.pointee.endpoint else { return }
     u.pointee.endpoint = nil
     e.pointee.connections &-= 1
+    upstreamStreams &-= 1
     upstreams.give(u.pointee.slot)
     if e.pointee.isRemoved { freeIfUnused(e) }
   }
