@@ -11,13 +11,10 @@ struct CheckCommand: ParsableCommand {
       Exit code 0: fine, warnings aside. 1: there are errors (or, with --strict, warnings).
 
       Example:
-        weft check -f config/
+        weft check config/
       """)
 
-  @Option(
-    name: [.customShort("f"), .customLong("file")],
-    help: ArgumentHelp("A file or folder of YAML or JSON. May be repeated.", valueName: "path"), completion: .file())
-  var files: [String] = []
+  @OptionGroup var configuration: ConfigurationFiles
 
   @Option(
     help: ArgumentHelp("Folder in which bundles are looked up by name. May be repeated.", valueName: "folder"),
@@ -31,11 +28,11 @@ struct CheckCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
-    if files.isEmpty { throw ValidationError("say what to check: -f PATH") }
+    if configuration.all.isEmpty { throw ValidationError("say what to check: weft check PATH") }
   }
 
   func run() throws {
-    var options = ProxyOptions(source: .paths(files))
+    var options = ProxyOptions(source: .paths(configuration.all))
     options.isStrict = strict
     options.bundleFolders = bundles
     let quiet = Logger(label: "weft") { _ in SwiftLogNoOpLogHandler() }

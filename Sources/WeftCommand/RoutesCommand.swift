@@ -8,7 +8,7 @@ struct RoutesCommand: ParsableCommand {
     abstract: "Explain which route and filter chain a request would take, and why.",
     discussion: """
       Example:
-        weft routes -f config/ GET 'http://shop.example/cart?x=1' -H 'x-canary: yes'
+        weft routes config/ GET 'http://shop.example/cart?x=1' -H 'x-canary: yes'
       """)
 
   @Option(
@@ -24,23 +24,27 @@ struct RoutesCommand: ParsableCommand {
   @Option(name: [.customShort("H"), .customLong("header")], help: "A header, 'name: value'. May be repeated.")
   var headers: [String] = []
 
-  @Argument(help: "The method, such as GET.")
-  var method: String
+  @Argument(
+    help: ArgumentHelp(
+      "Files or folders as after -f, then the method, such as GET, and the URL, such as http://host:8080/path?query.",
+      valueName: "path ... method url"))
+  var arguments: [String] = []
 
-  @Argument(help: "The URL, such as http://host:8080/path?query.")
-  var url: String
+  private var paths: [String] { files + arguments.dropLast(2) }
 
   func validate() throws {
-    if files.isEmpty { throw ValidationError("say whose routes: -f PATH") }
+    if arguments.count < 2 { throw ValidationError("say which request: weft routes PATH METHOD URL") }
+    if paths.isEmpty { throw ValidationError("say whose routes: weft routes PATH METHOD URL") }
   }
 
   func run() throws {
-    var options = ProxyOptions(source: .paths(files))
+    var options = ProxyOptions(source: .paths(paths))
     options.bundleFolders = bundles
     let quiet = Logger(label: "weft") { _ in SwiftLogNoOpLogHandler() }
     let request: RouteQuery
     do {
-      request = try RouteQuery(method: method, url: url, headers: headers)
+      request = try RouteQuery(
+        method: arguments[arguments.count - 2], url: arguments[arguments.count - 1], headers: headers)
     } catch {
       throw ValidationError("\(error)")
     }

@@ -17,18 +17,14 @@ struct RunCommand: ParsableCommand {
       Examples:
         weft run --listen :8080 --to 127.0.0.1:9001 --to 127.0.0.1:9002
         weft run --listen :8080 --to 127.0.0.1:9001 --filter filters/tenant-tag
-        weft run -f gateway.yaml -f routes/ --workers 4
+        weft run gateway.yaml routes/ --workers 4
       """)
 
-  @Option(
-    name: [.customShort("f"), .customLong("file")],
-    help: ArgumentHelp("Configuration: a file or folder of YAML or JSON. May be repeated.", valueName: "path"),
-    completion: .file())
-  var files: [String] = []
+  @OptionGroup var configuration: ConfigurationFiles
 
   @Option(
     help: ArgumentHelp(
-      "Address to listen on, such as :8080 or unix:/run/weft.sock; instead of -f. May be repeated.",
+      "Address to listen on, such as :8080 or unix:/run/weft.sock; instead of files. May be repeated.",
       valueName: "address"))
   var listen: [String] = []
 
@@ -68,11 +64,12 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var logging: LogOptions
 
   func validate() throws {
+    let files = configuration.all
     if files.isEmpty && listen.isEmpty {
-      throw ValidationError("say what to run: -f PATH, or --listen ADDRESS --to ENDPOINT")
+      throw ValidationError("say what to run: weft run PATH, or weft run --listen ADDRESS --to ENDPOINT")
     }
     if !files.isEmpty && !(listen.isEmpty && to.isEmpty && filter.isEmpty) {
-      throw ValidationError("--listen, --to and --filter go without -f")
+      throw ValidationError("--listen, --to and --filter go without files of configuration, such as \(files[0])")
     }
     if files.isEmpty && to.isEmpty { throw ValidationError("--listen needs at least one --to ENDPOINT") }
     if !(0...256).contains(workers) { throw ValidationError("--workers takes 1 to 256") }
@@ -82,6 +79,7 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
+    let files = configuration.all
     var options = ProxyOptions(
       source: files.isEmpty ? .commandLine(listen: listen, to: to, filters: filter) : .paths(files))
     options.workers = workers

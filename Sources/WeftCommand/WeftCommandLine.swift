@@ -51,9 +51,9 @@ struct WeftRoot: ParsableCommand {
     discussion: """
       Examples:
         weft run --listen :8080 --to 127.0.0.1:9001
-        weft run -f config/
-        weft check -f config/
-        weft routes -f config/ GET http://shop.example/cart
+        weft run config/
+        weft check config/
+        weft routes config/ GET http://shop.example/cart
         weft bundle new greeting
         weft filter test filters/tenant-tag
 

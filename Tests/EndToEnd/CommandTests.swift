@@ -65,11 +65,12 @@ struct CommandTests {
   @Test("usage errors exit with 2, say what is wrong, and leave stdout alone")
   func usage() throws {
     let cases: [([String], String)] = [
-      (["frobnicate"], "frobnicate"), (["check"], "-f"), (["check", "-f"], "file"), (["run"], "-f"),
+      (["frobnicate"], "frobnicate"), (["check"], "weft check PATH"), (["check", "-f"], "file"),
+      (["run"], "weft run PATH"), (["run", "a", "--listen", ":1"], "such as a"),
       (["run", "--listen", ":1"], "--to"), (["run", "-f", "a", "--workers", "257"], "--workers"),
       (["run", "-f", "a", "--log-level", "loud"], "loud"), (["run", "-f", "a", "--log-format", "xml"], "xml"),
-      (["run", "-f", "a", "--admin", "nowhere"], "--admin"), (["routes", "-f", "a", "GET"], "url"),
-      (["routes", "GET", "http://a/"], "-f"), (["routes", "-f", "a", "GET", "ftp://a/"], "ftp://a/"),
+      (["run", "-f", "a", "--admin", "nowhere"], "--admin"), (["routes", "-f", "a", "GET"], "METHOD URL"),
+      (["routes", "GET", "http://a/"], "weft routes PATH"), (["routes", "-f", "a", "GET", "ftp://a/"], "ftp://a/"),
       (["routes", "-f", "a", "GET", "http://a/", "-H", "nocolon"], "nocolon"),
       (["routes", "-f", "a", "GET", "http://a:99999/"], "port"), (["filter", "list", "--yaml"], "--yaml"),
       (["filter", "test"], "folders"), (["filter", "test", "x", "--filter", "("], "--filter"),
@@ -92,6 +93,8 @@ struct CommandTests {
       #expect(result.code == 0)
       #expect(result.output == "ok: 1 listener, 2 route rules, 1 filter, 2 services\n")
     }
+    #expect(try WeftBinary.run("check", "--strict", folder.path("a")).code == 0)
+    #expect(try WeftBinary.run("check", folder.path("a/weft.yaml"), folder.path("none")).code == 1)
     let json = try WeftBinary.run("check", "--json", "-f", folder.path("a"))
     #expect(json.code == 0 && json.output.isEmpty)
   }
@@ -170,6 +173,8 @@ struct CommandTests {
     #expect(plain.output.contains("rule default/shop/cart"))
     #expect(plain.output.contains("default/tag (header-modifier)"))
     #expect(plain.output.contains("backend default/shop, 75 %") && plain.output.contains("backend default/next, 25 %"))
+    let unnamed = try WeftBinary.run("routes", folder.path("weft.yaml"), "GET", "http://shop.example:8080/cart?x=1")
+    #expect(unnamed.code == 0 && unnamed.output == plain.output)
     let canary = try explain("GET", "http://shop.example:8080/cart", "-H", "x-canary: yes")
     #expect(canary.code == 0 && canary.output.contains("rule default/shop/canary"))
     for url in ["http://other.example:8080/cart", "http://shop.example:8080/other"] {

@@ -163,6 +163,26 @@ import Testing
       ])
   }
 
+  @Test func whatIsNotReadAfterAnErrorIsNotUnknown() throws {
+    let node = try ConfigNode(
+      yaml: "{a: 1, b: 2, parts: [{c: 3, d: 4}], part: {e: 5, f: 6}, other: {g: 7}}", file: "a.yaml")
+    let error = #expect(throws: ConfigError.self) {
+      try ObjectReader.decode(node) { reader in
+        reader.ignore("a")
+        _ = reader.objects("parts") { throw $0.node.error("a part that cannot be") }
+        let _: Int? = reader.optionalObject("part") { throw $0.node.error("another that cannot be") }
+        // Read to its end, unlike the rest.
+        _ = reader.optionalObject("other")?.string("h", default: "")
+        throw node.error("all of it cannot be")
+      }
+    }
+    #expect(
+      error?.diagnostics.map(\.description) == [
+        "a.yaml:1: parts[0]: a part that cannot be", "a.yaml:1: part: another that cannot be",
+        "a.yaml:1: all of it cannot be", "a.yaml:1: other.g: unknown field \"g\"; known here are h",
+      ])
+  }
+
   @Test func warningsDoNotThrow() throws {
     let node = try ConfigNode(yaml: "{old: 1}", file: "a.yaml")
     let reader = try ObjectReader(node)

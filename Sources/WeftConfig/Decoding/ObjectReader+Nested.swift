@@ -18,7 +18,7 @@ extension ObjectReader {
   /// What `body` makes of an object that may be absent.
   public func optionalObject<T>(_ name: String, _ body: (ObjectReader) throws -> T) -> T? {
     guard let reader = optionalObject(name) else { return nil }
-    return capture(at: reader.node) { try body(reader) }
+    return reader.attempt(body)
   }
 
   // MARK: Lists
@@ -37,8 +37,7 @@ extension ObjectReader {
   ) -> [T] {
     items(name, count: count, hasFields: true).compactMap { item in
       guard readable(item) else { return nil }
-      let reader = child(item)
-      return capture(at: item) { try element(reader) }
+      return child(item).attempt(element)
     }
   }
 

@@ -57,7 +57,7 @@ public final class ObjectReader {
     _ node: ConfigNode, _ body: (ObjectReader) throws -> T
   ) throws(ConfigError) -> T {
     let reader = try ObjectReader(node)
-    let value = reader.capture { try body(reader) }
+    let value = reader.attempt(body)
     try reader.finish()
     guard let value else { throw ConfigError(reader.findings.diagnostics.all) }
     return value
@@ -163,6 +163,14 @@ public final class ObjectReader {
       if !isMuted { findings.diagnostics.append((node ?? self.node).error("\(error)")) }
     }
     return nil
+  }
+
+  /// The same for a body that reads this object. One that throws has not asked for all fields that it knows, so that
+  /// none counts as unknown.
+  func attempt<T>(_ body: (ObjectReader) throws -> T) -> T? {
+    let value = capture { try body(self) }
+    if value == nil { takesRest = true }
+    return value
   }
 
   func child(_ node: ConfigNode, isMuted: Bool = false) -> ObjectReader {
