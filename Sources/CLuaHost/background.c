@@ -13,6 +13,8 @@ static int weft_every(lua_State *L) {
   int each = 0;
   if (!lua_isnoneornil(L, 3)) {
     luaL_checktype(L, 3, LUA_TTABLE);
+    static const char *const options[] = {"worker", NULL};
+    wl_check_options(L, 3, "option", "weft.every", options);
     static const char *const names[] = {"one", "each", NULL};
     lua_getfield(L, 3, "worker");
     each = luaL_checkoption(L, -1, "one", names);

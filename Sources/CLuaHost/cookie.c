@@ -159,21 +159,8 @@ static wl_text text_attribute(lua_State *L, const char *name) {
 
 static int flag(lua_State *L, const char *name) { return attribute(L, name, LUA_TBOOLEAN) && lua_toboolean(L, -1); }
 
-static void check_attributes(lua_State *L) {
-  static const char *const names[] = {"path",      "domain",    "max_age",     "expires", "secure",
-                                      "http_only", "same_site", "partitioned", NULL};
-  lua_pushnil(L);
-  while (lua_next(L, 3)) {
-    lua_pop(L, 1);
-    const char *given = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    const char *const *name = names;
-    while (*name && strcmp(*name, given) != 0) name++;
-    if (!*name) {
-      luaL_error(L, "there is no cookie attribute '%s'; there are path, domain, max_age, expires, secure, http_only, "
-                    "same_site, partitioned", given);
-    }
-  }
-}
+static const char *const attributes[] = {"path",   "domain",    "max_age",   "expires",
+                                         "secure", "http_only", "same_site", "partitioned", NULL};
 
 static void put(lua_State *L, wl_host *h, const char *text) { wl_put(L, h, text, strlen(text)); }
 
@@ -195,7 +182,7 @@ static int cookie_build(lua_State *L) {
   }
   luaL_checktype(L, 3, LUA_TTABLE);
   if (wl_thaw(L, 3)) lua_replace(L, 3);
-  check_attributes(L);
+  wl_check_options(L, 3, "attribute", "a cookie", attributes);
   if (!is_name(name)) return wl_fail(L, "no name of a cookie");
   if (!is_value(value)) {
     return wl_fail(L, "a cookie's value with a character that it must not have; weft.url.encode() makes one of any text");

@@ -87,11 +87,14 @@ static int answered(lua_State *L, int status, lua_KContext call) {
   return push_answer(L, h, (uint64_t)call);
 }
 
-// request{service =, method =, path =, headers =, body =, authority =, timeout_ms =}
-static int http_request(lua_State *L) {
+static const char *const options[] = {"service", "path", "headers", "body", "authority", "timeout_ms", "method", NULL};
+// Those of weft.http.get and the others, whose name is the method.
+static const char *const options_but_method[] = {"service", "path", "headers", "body", "authority", "timeout_ms", NULL};
+
+// With the options, which are checked, at index 1.
+static int send_request(lua_State *L) {
   wl_host *h = wl_host_of(L);
   wl_slot *s = h->running;
-  luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   if (!s) luaL_error(L, "weft.http is not for the time when a script is loaded; use on_load");
   wl_check_wait_in_task(L, s, "weft.http");
@@ -132,10 +135,19 @@ static int http_request(lua_State *L) {
   return lua_yieldk(L, 0, (lua_KContext)call, answered);
 }
 
-// Upvalue 1: the method.
+// request{service =, method =, path =, headers =, body =, authority =, timeout_ms =}
+static int http_request(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  wl_check_options(L, 1, "option", "weft.http.request", options);
+  return send_request(L);
+}
+
+// Upvalue 1: the method; 2: the name of the function.
 static int http_with_method(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
+  wl_check_options(L, 1, "option", lua_tostring(L, lua_upvalueindex(2)), options_but_method);
   lua_settop(L, 1);
+  if (wl_thaw(L, 1)) lua_replace(L, 1);
   // The script's own table stays as it is.
   lua_newtable(L);
   lua_pushnil(L);
@@ -148,7 +160,7 @@ static int http_with_method(lua_State *L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_setfield(L, 2, "method");
   lua_remove(L, 1);
-  return http_request(L);
+  return send_request(L);
 }
 
 void wl_install_http(lua_State *L) {
@@ -159,7 +171,8 @@ void wl_install_http(lua_State *L) {
   lua_setfield(L, -2, "request");
   for (int i = 0; methods[i][0]; i++) {
     lua_pushstring(L, methods[i][1]);
-    lua_pushcclosure(L, http_with_method, 1);
+    lua_pushfstring(L, "weft.http.%s", methods[i][0]);
+    lua_pushcclosure(L, http_with_method, 2);
     lua_setfield(L, -2, methods[i][0]);
   }
   lua_setfield(L, -2, "http");

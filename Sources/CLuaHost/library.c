@@ -1,6 +1,7 @@
 // The `weft` table, and what its libraries share.
 #include "library.h"
 #include <stdarg.h>
+#include <string.h>
 
 int wl_fail(lua_State *L, const char *format, ...) {
   va_list arguments;
@@ -9,6 +10,37 @@ int wl_fail(lua_State *L, const char *format, ...) {
   lua_pushvfstring(L, format, arguments);
   va_end(arguments);
   return 2;
+}
+
+static int is_among(const char *const *names, const char *given) {
+  while (*names && strcmp(*names, given) != 0) names++;
+  return *names != NULL;
+}
+
+void wl_check_options(lua_State *L, int index, const char *kind, const char *of, const char *const *names) {
+  wl_host *h = wl_host_of(L);
+  int top = lua_gettop(L);
+  int table = wl_thaw(L, index) ? lua_gettop(L) : lua_absindex(L, index);
+  lua_pushnil(L);
+  while (lua_next(L, table)) {
+    wl_may_go_on(L, h);
+    lua_pop(L, 1);
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      luaL_error(L, "each %s of %s is given by name, not by %s", kind, of, luaL_typename(L, -1));
+    }
+    size_t count;
+    const char *given = lua_tolstring(L, -1, &count);
+    if (strlen(given) == count && is_among(names, given)) continue;
+    luaL_Buffer b;
+    luaL_buffinit(L, &b);
+    for (const char *const *name = names; *name; name++) {
+      if (name != names) luaL_addstring(&b, ", ");
+      luaL_addstring(&b, *name);
+    }
+    luaL_pushresult(&b);
+    luaL_error(L, "there is no %s '%s' of %s; there are %s", kind, given, of, lua_tostring(L, -1));
+  }
+  lua_settop(L, top);
 }
 
 void wl_add_library(lua_State *L, const char *name, const luaL_Reg *functions) {

@@ -14,6 +14,10 @@ static inline uint64_t wl_worker_wall(wl_host *h) {
   return WL_UNLIKELY(h->wall != NULL) ? *h->wall : h->calls.library.wall(h->context);
 }
 
+// Raises when the table at `index` has a field that is none of `names`, of which the last is NULL. What an error calls
+// them: `kind` "option", `of` "weft.http.get".
+void wl_check_options(lua_State *L, int index, const char *kind, const char *of, const char *const *names);
+
 // For loops over what a script controls.
 static inline void wl_may_go_on(lua_State *L, wl_host *h) {
   if (WL_UNLIKELY(h->expired)) wl_check_time(L, h);

@@ -25,6 +25,10 @@ typedef struct {
   int series;
 } metric;
 
+static const char *const kinds[] = {"counter", "gauge", "histogram"};
+static const char *const options[] = {"help", NULL};
+static const char *const histogram_options[] = {"help", "buckets", NULL};
+
 // Bounds on the text of names are kept by whoever registers them.
 static wl_text short_text(lua_State *L, int index, size_t most, const char *what) {
   if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "%s must be a string, not a %s", what, luaL_typename(L, index));
@@ -44,6 +48,12 @@ static int make_metric(lua_State *L) {
   double buckets[BUCKETS];
   if (!lua_isnil(L, 2)) {
     luaL_checktype(L, 2, LUA_TTABLE);
+    lua_pushnil(L);
+    while (lua_next(L, 2)) {
+      wl_may_go_on(L, h);
+      lua_pop(L, 1);
+      if (!lua_isinteger(L, -1)) luaL_error(L, "the labels are a list of names; options such as 'help' come after it");
+    }
     size_t count = lua_rawlen(L, 2);
     if (count > LABELS) luaL_error(L, "more than %d labels", LABELS);
     for (size_t i = 0; i < count; i++) {
@@ -55,6 +65,8 @@ static int make_metric(lua_State *L) {
   made.labels = labels;
   if (!lua_isnil(L, 3)) {
     luaL_checktype(L, 3, LUA_TTABLE);
+    const char *function = lua_pushfstring(L, "weft.metrics.%s", kinds[made.kind]);
+    wl_check_options(L, 3, "option", function, made.kind == WL_HISTOGRAM ? histogram_options : options);
     if (lua_getfield(L, 3, "help") != LUA_TNIL) made.help = short_text(L, lua_gettop(L), HELP_BYTES, "'help'");
     if (lua_getfield(L, 3, "buckets") != LUA_TNIL) {
       int table = lua_gettop(L);
@@ -196,7 +208,6 @@ static int metric_observe(lua_State *L) {
 void wl_install_metrics(lua_State *L) {
   static const luaL_Reg methods[] = {{"inc", metric_inc}, {"dec", metric_dec},         {"add", metric_add},
                                      {"set", metric_set}, {"observe", metric_observe}, {NULL, NULL}};
-  static const char *const kinds[] = {"counter", "gauge", "histogram"};
   wl_new_class(L, &metric_class, metric_class_name, methods, NULL);
   lua_pop(L, 1);
   lua_newtable(L);

@@ -33,7 +33,7 @@ struct DefinitionFile {
     var current: String?
     for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
       if let words = line.after("---@class ") {
-        let sides = words.split(separator: ":")
+        let sides = (words.after("(exact) ") ?? words).split(separator: ":")
         let name = String(sides[0]).trimmed.lastComponent
         classes[name] = Class(parent: sides.count > 1 ? String(sides[1]).trimmed.lastComponent : nil)
         current = name

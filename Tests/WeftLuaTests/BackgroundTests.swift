@@ -149,6 +149,7 @@ import WeftFilter
   @Test(arguments: [
     ("weft.every(0.05, print)", "0.1 to 86400 seconds"), ("weft.every(1, 2)", "function expected"),
     ("weft.every(1, print, {worker = 'all'})", "invalid option"),
+    ("weft.every(1, print, {workers = 'one'})", "no option 'workers' of weft.every; there are worker"),
     ("for i = 1, 17 do weft.every(1, print) end", "more than 16 times"),
     ("on_load = 1", "on_load is a number and no function"),
   ])

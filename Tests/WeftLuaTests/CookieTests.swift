@@ -60,8 +60,8 @@ import Testing
       refused("too large", b("a", "1", {max_age = 1e300})) refused("too large", b("a", "1", {max_age = 0 / 0}))
       raises("'max_age': number expected, got string", b, "a", "1", {max_age = "60"})
       raises("'secure': boolean expected", b, "a", "1", {secure = 1})
-      raises("no cookie attribute 'httponly'; there are path", b, "a", "1", {httponly = true})
-      raises("no cookie attribute ''", b, "a", "1", {"secure"})
+      raises("no attribute 'httponly' of a cookie; there are path", b, "a", "1", {httponly = true})
+      raises("each attribute of a cookie is given by name, not by number", b, "a", "1", {"secure"})
       raises("table expected", b, "a", "1", "secure") raises("string expected", b, "a")
       """#)
   }

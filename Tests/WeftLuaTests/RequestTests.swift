@@ -69,6 +69,11 @@ import WeftFilter
       answer, why, kind = weft.http.get{service = "users"}
       same(nil, answer) same("refused", kind)
       raises("'service' is missing", weft.http.get, {}) raises("'path' must be a string", weft.http.get, {service = "users", path = {}})
+      raises("no option 'timeout' of weft.http.get; there are service, path, headers, body, authority, timeout_ms",
+        weft.http.get, {service = "users", timeout = 10})
+      raises("no option 'method' of weft.http.post", weft.http.post, {service = "users", method = "GET"})
+      raises("no option 'query' of weft.http.request; there are service", weft.http.request, {service = "users", query = "a"})
+      raises("each option of weft.http.request is given by name, not by number", weft.http.request, {"users"})
       raises("'timeout_ms' must be more than 0", weft.http.get, {service = "users", timeout_ms = 0})
       raises("'headers' must be a table", weft.http.get, {service = "users", headers = "x"})
       raises("is no name of a header", weft.http.get, {service = "users", headers = {["a b"] = "x"}})

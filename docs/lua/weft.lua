@@ -1118,14 +1118,16 @@ function SharedDictionary:flush() end
 ---@return weft.SharedDictionary
 function weft.shared(name) end
 
----@class weft.HttpOptions
+---@class (exact) weft.HttpOptions
 ---@field service string of the manifest's `services`
----@field method? string GET
 ---@field path? string
 ---@field authority? string
 ---@field headers? table<string, string|string[]>
 ---@field body? string
 ---@field timeout_ms? number 5000
+
+---@class (exact) weft.HttpRequestOptions: weft.HttpOptions
+---@field method? string GET
 
 ---@class weft.HttpAnswer
 ---@field status integer
@@ -1137,7 +1139,7 @@ function weft.shared(name) end
 
 weft.http = {}
 
----@param options weft.HttpOptions
+---@param options weft.HttpRequestOptions
 ---@return weft.HttpAnswer?
 ---@return string? why
 ---@return weft.HttpFailure? kind
