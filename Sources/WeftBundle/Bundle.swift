@@ -24,6 +24,7 @@ public struct Bundle: Sendable {
   /// Reads the bundle in `folder`.
   /// - Throws: as `init(at:)`.
   public init(folder: String) throws(ConfigError) {
+    if BundleFile.isRegular(folder) { throw Bundle.error(folder, "is a file; the folder of the bundle is needed") }
     try self.init(at: folder, mayBeFile: false)
   }
 

@@ -38,7 +38,18 @@ public final class BundleCatalog: Sendable {
     let text = try node.string(.length(1...4096))
     let isPath = ["/", "./", "../"].contains { text.hasPrefix($0) }
     let place = isPath ? Self.path(text, from: node.location.file) : try lookUp(text, node)
-    let bundle = try read(place)
+    let bundle: Bundle
+    do throws(ConfigError) {
+      bundle = try read(place)
+    } catch {
+      // What is wrong with the bundle as a whole is told at the field; what is wrong in it, at its own place.
+      throw ConfigError(
+        error.diagnostics.map { found in
+          found.location.line > 0
+            ? found
+            : Diagnostic(found.severity, at: node.location, path: node.path, "\(found.location.file): \(found.message)")
+        })
+    }
     if !isPath {
       let manifest = bundle.manifest
       guard text == manifest.name || text == "\(manifest.name)-\(manifest.version)" else {

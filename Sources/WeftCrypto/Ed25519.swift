@@ -101,6 +101,9 @@ public enum Ed25519 {
         throw CryptoError(
           operation: operation, reason: "it is encrypted; decrypt it first, such as with \"openssl pkey\"")
       }
+      if text.contains("-----BEGIN PUBLIC KEY-----") {
+        throw CryptoError(operation: operation, reason: "this is a public key; the private one signs")
+      }
       guard text.contains("-----BEGIN PRIVATE KEY-----") else {
         throw CryptoError(operation: operation, reason: "there is no \"-----BEGIN PRIVATE KEY-----\" in it")
       }

@@ -97,6 +97,13 @@ struct BundleCommandTests {
     // A private key in place of a public one is not printed either.
     let mistaken = try weft("bundle", "verify", bundle, "--key", folder.path("k.key.pem"), code: 1)
     #expect(mistaken.errorOutput.contains("this is a private key") && !mistaken.errorOutput.contains(secret))
+    let mixedUp = try weft("bundle", "sign", bundle, "--key", folder.path("k.pub.pem"), code: 1)
+    #expect(mixedUp.errorOutput.contains("this is a public key; the private one signs"))
+    #expect(!mixedUp.errorOutput.contains("others can read"))
+    let missing = try weft("bundle", "sign", bundle, "--key", folder.path("none.key.pem"), code: 1)
+    #expect(missing.errorOutput.contains("there is no such file; \"weft bundle keygen NAME\" makes"))
+    let unsigned = try weft("bundle", "verify", bundle, "--key", folder.path("k.pub.pem"), code: 1)
+    #expect(unsigned.errorOutput.contains("sign it with: weft bundle sign"))
     chmod(folder.path("k.key.pem"), 0o644)
     let open = try weft("bundle", "sign", bundle, "--key", folder.path("k.key.pem"))
     #expect(open.errorOutput.contains("others can read"))

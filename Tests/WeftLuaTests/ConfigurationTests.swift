@@ -28,12 +28,18 @@ import WeftFilter
     ("script: require('x')", "filter.yaml:1: module 'x' not found: the bundle has neither x.lua nor x/init.lua"),
     ("bundle: nothing", "filter.yaml:1: bundle: no bundle named \"nothing\": there are no bundle folders"),
     ("bundle: a/b", "filter.yaml:1: bundle: write a path as \"./a/b\""),
-    ("bundle: ./nothing", "./nothing: cannot be opened: No such file or directory"),
+    ("bundle: ./nothing", "filter.yaml:1: bundle: ./nothing: cannot be opened: No such file or directory"),
     ("file: ./nothing.lua", "filter.yaml:1: file: ./nothing.lua cannot be opened: No such file or directory"),
   ])
   func mistakes(_ config: String, _ message: String) throws {
     let text = try #require(failure(try ScriptBench(), config))
     #expect(text.contains(message), "\(text)")
+  }
+
+  /// What is given beside a bundle that cannot be had is not unknown.
+  @Test func oneErrorForABundleThatIsMissing() throws {
+    let text = try #require(failure(try ScriptBench(), "bundle: nothing\nsettings: {a: 1}\nonError: skip"))
+    #expect(text.contains("no bundle named") && !text.contains("unknown field"), "\(text)")
   }
 
   @Test func aScriptWithoutFunctionsIsWarnedOf() throws {

@@ -54,6 +54,13 @@ struct BundleVerifyCommand: ParsableCommand {
       } else {
         print(report.table(isTerminal: Terminal.hasColor(1)), terminator: "")
       }
+      if !isVerified && report.problem == nil {
+        let advice =
+          all
+          ? "not all of the keys given have signed it"
+          : "none of the keys given has signed it; --key takes the signer's"
+        Terminal.printError(Terminal.styled(advice, .red, 2))
+      }
       let verdict = isVerified ? "verified" : "not verified"
       print(Terminal.styled(verdict, isVerified ? .green : .red))
     }

@@ -26,12 +26,16 @@ struct SignatureReport {
   init(_ bundle: Bundle, keys: [BundleTrust.Key]) throws {
     let path = bundle.signaturePath
     guard let signatures = try BundleSignatures(path: path) else {
-      (rows, signers, problem) = ([], [], "it is not signed: there is no \(path)")
+      (rows, signers) = ([], [])
+      problem = "it is not signed: there is no \(path); sign it with: weft bundle sign \(bundle.place) --key FILE"
       return
     }
     guard signatures.digest == bundle.digest else {
       (rows, signers) = ([], [])
-      problem = "it is not what was signed: the signatures in \(path) are of \(signatures.digest)"
+      problem = """
+        it is not what was signed: the signatures in \(path) are of \(signatures.digest); restore the bundle, or look at \
+        what has changed and sign it again
+        """
       return
     }
     let signers = BundleTrust(keys: keys, isRequired: false).signers(signatures)
