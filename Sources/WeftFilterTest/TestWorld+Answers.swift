@@ -1,4 +1,5 @@
 import WeftFilter
+import WeftLua
 import WeftTelemetry
 
 /// What Lua code of a test asks for, by name.
@@ -57,7 +58,9 @@ extension TestWorld {
 
   /// The sum of the series that have these labels; of a histogram a table of count and sum. None: there is no such series.
   private func metric(_ name: String, _ labels: LuaValue) throws -> LuaValue {
-    guard let family = bench.metrics.snapshot().family(name) else { return .none }
+    let snapshot = bench.metrics.snapshot()
+    // A script's own go by the name that it gave them.
+    guard let family = snapshot.family(LuaUserMetrics.prefix + name) ?? snapshot.family(name) else { return .none }
     var wanted: [(Int, String)] = []
     if case .table(let fields) = labels {
       for field in fields {

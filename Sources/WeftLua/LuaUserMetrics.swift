@@ -3,7 +3,9 @@ import WeftIO
 import WeftTelemetry
 
 /// The metrics that a bundle makes with `weft.metrics`: families `weft_lua_user_...`, whose first label is the bundle.
-final class LuaUserMetrics {
+package final class LuaUserMetrics {
+  /// How the names of all of them begin.
+  package static let prefix = "weft_lua_user_"
   /// Series of a family: those of all bundles that use the name.
   private static let seriesLimit = 2000
 
@@ -39,7 +41,7 @@ final class LuaUserMetrics {
   /// Registers a family.
   /// - Returns: its number.
   func make(_ metric: wl_metric) throws -> Int {
-    let name = "weft_lua_user_" + metric.name.bytes.string
+    let name = Self.prefix + metric.name.bytes.string
     let labels = (0..<metric.label_count).map { metric.labels[$0].bytes.string }
     let given = (0..<metric.bucket_count).map { metric.buckets[$0] }
     let help = metric.help.base == nil ? "Of a Lua bundle's own." : metric.help.bytes.string

@@ -109,6 +109,26 @@ struct WorldTests {
       """)
   }
 
+  @Test("a script's own metrics go by the names that it gave them")
+  func ownMetrics() throws {
+    try ScratchBundle.pass(
+      """
+      local sizes = weft.metrics.histogram("answer_bytes", {"route"})
+      local seen = weft.metrics.counter("seen_total")
+      function on_request(h) seen:inc() end
+      function on_log(h) sizes:observe(h:record().sent_bytes, h:record().route) end
+      """,
+      """
+      test("a", function()
+        assert_nil(metrics("seen_total"))
+        request{body = "hello"}
+        assert_equal(metrics("seen_total"), 1)
+        assert_equal(metrics("weft_lua_user_seen_total"), 1)
+        assert_equal(metrics("answer_bytes", {route = "default/route#0"}), {count = 1, sum = 5})
+      end)
+      """)
+  }
+
   @Test("logs and metrics are there to be looked at")
   func logs() throws {
     try ScratchBundle.pass(
