@@ -19,8 +19,9 @@ public struct FilterTiming {
     public let median: Double
     public let low: Double
     public let high: Double
-    /// Bytes of Lua objects that one call makes.
+    /// Bytes of Lua objects that one call makes, and the blocks of memory that it takes for them.
     public let bytes: Double
+    public let allocations: Double
     /// User instructions of one call; nil where the system does not count them for us.
     public let instructions: Double?
   }
@@ -58,14 +59,15 @@ public struct FilterTiming {
       }
       if samples.isEmpty { break }
     }
-    let bytes = try subject.memory()
+    let memory = try subject.memory()
     rows = TimedFilter.Function.allCases.compactMap { function in
       guard let taken = samples[function], let count = calls[function] else { return nil }
       let times = taken.map(\.nanoseconds).sorted()
       let counted = taken.compactMap(\.instructions).sorted()
       return Row(
         function: function.rawValue, calls: count, median: times[times.count / 2], low: times[times.count / 10],
-        high: times[times.count * 9 / 10], bytes: bytes[function] ?? 0,
+        high: times[times.count * 9 / 10], bytes: memory[function]?.bytes ?? 0,
+        allocations: memory[function]?.allocations ?? 0,
         instructions: counted.isEmpty ? nil : counted[counted.count / 2])
     }
   }
@@ -108,10 +110,11 @@ public struct FilterTiming {
       world.forget()
     }
 
-    /// Lua bytes of one call, by function.
-    func memory() throws -> [TimedFilter.Function: Double] {
+    /// What one call takes of Lua's memory, by function.
+    func memory() throws -> [TimedFilter.Function: (bytes: Double, allocations: Double)] {
       guard let state = timed.luaMemory else { return [:] }
       var bytes: [TimedFilter.Function: [Double]] = [:]
+      var allocations: [TimedFilter.Function: [Double]] = [:]
       for _ in 0..<5 {
         timed.clear()
         state.stopCollecting()
@@ -121,9 +124,14 @@ public struct FilterTiming {
         state.collect()
         for (function, sum) in timed.sums where sum.exchanges > 0 {
           bytes[function, default: []].append(Double(sum.bytes) / Double(sum.exchanges))
+          allocations[function, default: []].append(Double(sum.allocations) / Double(sum.exchanges))
         }
       }
-      return bytes.mapValues { $0.sorted()[$0.count / 2] }
+      return Dictionary(
+        uniqueKeysWithValues: bytes.map { function, values in
+          let counts = (allocations[function] ?? [0]).sorted()
+          return (function, (values.sorted()[values.count / 2], counts[counts.count / 2]))
+        })
     }
   }
 
@@ -132,11 +140,11 @@ public struct FilterTiming {
   /// A table.
   public func text(usesColor: Bool) -> String {
     let style = TextStyle(usesColor: usesColor)
-    var lines = [["function", "calls", "µs", "p10", "p90", "Lua bytes", "instructions"]]
+    var lines = [["function", "calls", "µs", "p10", "p90", "Lua bytes", "allocations", "instructions"]]
     for row in rows {
       lines.append([
         row.function, "\(row.calls)", Self.microseconds(row.median), Self.microseconds(row.low),
-        Self.microseconds(row.high), "\(Int(row.bytes.rounded()))",
+        Self.microseconds(row.high), "\(Int(row.bytes.rounded()))", "\(Int(row.allocations.rounded()))",
         row.instructions.map { "\(Int($0.rounded()))" } ?? "-",
       ])
     }
@@ -158,7 +166,7 @@ public struct FilterTiming {
     let items = rows.map { row in
       """
       {"function":"\(row.function)","calls":\(row.calls),"nanoseconds":\(row.median),"p10":\(row.low),\
-      "p90":\(row.high),"bytes":\(row.bytes),"instructions":\(row.instructions.map { "\($0)" } ?? "null")}
+      "p90":\(row.high),"bytes":\(row.bytes),"allocations":\(row.allocations),"instructions":\(row.instructions.map { "\($0)" } ?? "null")}
       """
     }
     return "{\"functions\":[\(items.joined(separator: ","))],\"error\":\(error.map(JSONText.quote) ?? "null")}\n"

@@ -19,6 +19,7 @@ final class TimedFilter: HTTPFilter {
     var nanoseconds: UInt64 = 0
     var instructions: UInt64 = 0
     var bytes = 0
+    var allocations: UInt64 = 0
   }
 
   private let inner: HTTPFilter
@@ -45,9 +46,10 @@ final class TimedFilter: HTTPFilter {
     let result: R
     if countsMemory {
       let memory = luaMemory
-      let before = memory?.bytes ?? 0
+      let before = (bytes: memory?.bytes ?? 0, allocations: memory?.allocations ?? 0)
       result = body()
-      sum.bytes += (memory?.bytes ?? 0) - before
+      sum.bytes += (memory?.bytes ?? 0) - before.bytes
+      sum.allocations += (memory?.allocations ?? 0) - before.allocations
     } else if let meter {
       let before = meter.begin()
       result = body()

@@ -151,6 +151,9 @@ package struct LuaMemory {
   /// Bytes in use.
   package var bytes: Int { state.memory }
 
+  /// Blocks that have been taken so far.
+  package var allocations: UInt64 { wl_blocks(state.host) }
+
   /// Collects everything, and nothing any more until `collect`: what is in use then grows by what is made.
   package func stopCollecting() { wl_collect(state.host, 0) }
   /// Collects everything, and goes on collecting.
