@@ -8,10 +8,10 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -cross-module-optimiz
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: help deps build demo test bench parity fuzz asan tsan format lint install clean
+.PHONY: help deps build demo test bench hostile filter-figures parity fuzz asan tsan format lint install clean
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## Install the Debian packages that building and testing need
 	@scripts/deps.sh
@@ -29,6 +29,12 @@ test: deps ## Build and run all tests
 bench: build ## Compare with nginx, HAProxy, nginx's Lua module and Envoy
 	@scripts/deps.sh bench
 	@Benchmarks/run.py
+
+hostile: build ## Run hostile Lua scripts under load, into docs/lua-sandbox.md (20 minutes, a quiet machine)
+	@Benchmarks/hostile.py --markdown docs/lua-sandbox.md
+
+filter-figures: build ## Measure the shipped filters, into docs/performance.md
+	@Benchmarks/filter-figures.py --markdown docs/performance.md
 
 parity: deps ## Run Lua scripts on Envoy and on Weft, and compare
 	$(SWIFT) build --product weft

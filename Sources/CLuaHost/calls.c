@@ -79,6 +79,7 @@ static void give_back(wl_slot *s) {
 static void reset(wl_slot *s) {
   wl_host *h = s->host;
   forget_calls(s);
+  wl_begin_part(h);
   if (!wl_enter(h, s->thread)) return free_slot(s);
   h->closing = 1;
   lua_resetthread(s->thread);
@@ -150,14 +151,70 @@ static int run(wl_slot *s, void *exchange, int arguments) {
   return settle(s, status, results, left);
 }
 
+// What is asked of a slot, with what it needs.
+typedef struct {
+  wl_slot *slot;
+  void *exchange;
+  int arguments;
+} job;
+
+static int do_run(job *j) { return run(j->slot, j->exchange, j->arguments); }
+
+static int do_reset(job *j) {
+  reset(j->slot);
+  return WL_DONE;
+}
+
+// The slot's coroutine is part of what is lost.
+static void abandon(wl_slot *s) {
+  forget_calls(s);
+  s->host->slots--;
+  free(s);
+}
+
+// Does it in a hold.
+static int held(wl_slot *s, void *exchange, int arguments, int (*what)(job *)) {
+  wl_host *h = s->host;
+  job j = {s, exchange, arguments};
+  if (WL_UNLIKELY(!wl_hold(h))) return what(&j);
+  if (WL_UNLIKELY(_setjmp(h->way_out))) {
+    abandon(s);
+    return wl_give_up(h);
+  }
+  h->armed = 1;
+  int outcome = what(&j);
+  wl_let_go(h);
+  return outcome;
+}
+
+// As new_slot, in a hold.
+static wl_slot *held_new_slot(wl_host *h) {
+  if (!wl_hold(h)) return new_slot(h);
+  if (_setjmp(h->way_out)) {
+    wl_give_up(h);
+    return NULL;
+  }
+  h->armed = 1;
+  wl_slot *s = new_slot(h);
+  wl_let_go(h);
+  return s;
+}
+
+static int no_slot(wl_host *h) {
+  if (h->is_given_up) return wl_refuse_given_up(h);
+  wl_set_error(h, WL_MEMORY_ERROR);
+  return WL_FAILED_MEMORY;
+}
+
 int wl_start(wl_host *h, int function, void *exchange, void *owner, int settings, wl_slot **waiting) {
+  *waiting = NULL;
+  if (WL_UNLIKELY(h->is_given_up)) return wl_refuse_given_up(h);
   wl_slot *s = h->free;
   if (WL_LIKELY(s != NULL)) {
     h->free = s->next;
     h->free_count--;
-  } else if (!(s = new_slot(h))) {
-    wl_set_error(h, WL_MEMORY_ERROR);
-    return WL_FAILED_MEMORY;
+  } else if (!(s = held_new_slot(h))) {
+    return no_slot(h);
   }
   s->owner = owner;
   s->settings_ref = settings;
@@ -171,30 +228,39 @@ int wl_start(wl_host *h, int function, void *exchange, void *owner, int settings
   *waiting = s;
   lua_pushvalue(s->thread, function);
   lua_pushvalue(s->thread, WL_FUNCTIONS + function);
-  return run(s, exchange, 1);
+  return held(s, exchange, 1, do_run);
 }
 
 int wl_start_work(wl_host *h, int timer, void *work, wl_slot **waiting) {
+  *waiting = NULL;
+  if (h->is_given_up) return wl_refuse_given_up(h);
   int function = timer < 0 ? h->on_load : timer < h->timer_count ? h->timers[timer].function : LUA_NOREF;
-  wl_slot *s = new_slot(h);
-  if (!s || function == LUA_NOREF) {
-    if (s) free_slot(s);
-    wl_set_error(h, WL_MEMORY_ERROR);
-    return WL_FAILED_MEMORY;
-  }
+  wl_slot *s = function == LUA_NOREF ? NULL : held_new_slot(h);
+  if (!s) return no_slot(h);
   s->work = work;
   s->settings_ref = LUA_NOREF;
   *waiting = s;
   lua_rawgeti(s->thread, LUA_REGISTRYINDEX, function);
-  return run(s, NULL, 0);
+  return held(s, NULL, 0, do_run);
 }
 
 int wl_resume(wl_slot *s, void *exchange, void *chunk) {
+  wl_host *h = s->host;
+  if (WL_UNLIKELY(h->is_given_up)) {
+    abandon(s);
+    return wl_refuse_given_up(h);
+  }
   s->chunk = chunk;
-  return run(s, exchange, 0);
+  return held(s, exchange, 0, do_run);
 }
 
-void wl_cancel(wl_slot *s) { reset(s); }
+void wl_cancel(wl_slot *s) {
+  if (WL_UNLIKELY(s->host->is_given_up)) {
+    abandon(s);
+  } else {
+    held(s, NULL, 0, do_reset);
+  }
+}
 
 size_t wl_slots(const wl_host *h) { return h->slots; }
 size_t wl_free_slots(const wl_host *h) { return h->free_count; }

@@ -4,10 +4,9 @@
 // it computes, and never while it waits. The handler looks whether the call that it finds is still the one that it
 // found before, and if that has gone on for too long, sets a debug hook that raises an error at the next instruction,
 // as lua_sethook(3) may be called from a signal handler. A call itself only counts up a number when it begins and ends.
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include "host.h"
+//
+// What no hook reaches is hold.c's.
+#include "guard.h"
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,21 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// Nobody else's: no timer of setitimer(2) runs in this process.
-#define TICK_SIGNAL SIGVTALRM
-#define TICK_NANOSECONDS 4000000
-
-typedef struct {
-  timer_t timer;
-  // Odd while a call runs.
-  volatile uint32_t sequence;
-  wl_host *volatile host;
-  // What the handler saw last, and the clock at that time.
-  uint32_t seen;
-  uint64_t since;
-} guard;
-
-static __thread guard *own_guard;
+__thread guard *wl_own_guard;
 static pthread_key_t exit_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int is_ready;
@@ -63,21 +48,19 @@ void wl_check_time(lua_State *L, wl_host *h) {
   if (WL_UNLIKELY(h->expired)) out_of_time(L, h, 1);
 }
 
-static uint64_t thread_time(void) {
-  struct timespec t;
-  if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) != 0) return 0;
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void tick(int number, siginfo_t *info, void *context) {
   (void)number;
-  (void)context;
-  guard *g = own_guard;
+  guard *g = wl_own_guard;
   if (!g || info->si_code != SI_TIMER) return;
   uint32_t sequence = g->sequence;
-  if (!(sequence & 1)) return;
+  if (!((sequence | g->hold) & 1)) return;
   int saved = errno;
-  uint64_t now = thread_time();
+  uint64_t now = wl_thread_time();
+  if (g->hold & 1) wl_tick_hold(g, now, context);
+  if (!(sequence & 1)) {
+    errno = saved;
+    return;
+  }
   if (sequence != g->seen) {
     g->seen = sequence;
     g->since = now;
@@ -98,7 +81,7 @@ static void thread_ended(void *value) {
   sigaddset(&set, TICK_SIGNAL);
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   timer_delete(g->timer);
-  own_guard = NULL;
+  wl_own_guard = NULL;
   free(g);
 }
 
@@ -107,10 +90,11 @@ static void prepare(void) {
   action.sa_sigaction = tick;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigemptyset(&action.sa_mask);
+  wl_find_lua_code();
   is_ready = sigaction(TICK_SIGNAL, &action, NULL) == 0 && pthread_key_create(&exit_key, thread_ended) == 0;
 }
 
-static guard *make_guard(void) {
+guard *wl_make_guard(void) {
   pthread_once(&once, prepare);
   if (!is_ready) return NULL;
   guard *g = calloc(1, sizeof *g);
@@ -133,13 +117,13 @@ static guard *make_guard(void) {
     free(g);
     return NULL;
   }
-  own_guard = g;
+  wl_own_guard = g;
   return g;
 }
 
 int wl_enter(wl_host *h, lua_State *L) {
-  guard *g = own_guard;
-  if (WL_UNLIKELY(!g) && !(g = make_guard())) return 0;
+  guard *g = wl_own_guard;
+  if (WL_UNLIKELY(!g) && !(g = wl_make_guard())) return 0;
   h->current = L;
   g->host = h;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -148,7 +132,7 @@ int wl_enter(wl_host *h, lua_State *L) {
 }
 
 int wl_leave(wl_host *h) {
-  guard *g = own_guard;
+  guard *g = wl_own_guard;
   if (g) g->sequence = g->sequence + 1;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   // Only now, when no tick takes the call for one that runs.
@@ -156,7 +140,7 @@ int wl_leave(wl_host *h) {
   int left = h->expired ? WL_EXPIRED : WL_NOTICED;
   h->noticed = 0;
   // It had begun up to a tick before it was first seen.
-  if (g) h->spent += thread_time() - g->since + TICK_NANOSECONDS;
+  if (g) h->spent += wl_thread_time() - g->since + TICK_NANOSECONDS;
   if (h->expired) {
     lua_sethook(h->current, NULL, 0, 0);
     h->expired = 0;
@@ -165,8 +149,8 @@ int wl_leave(wl_host *h) {
 }
 
 void wl_count_failure(wl_host *h) {
-  guard *g = own_guard;
-  if (g && g->seen == g->sequence - 1 && h->spent == 0) h->spent = thread_time() - g->since + TICK_NANOSECONDS / 2;
+  guard *g = wl_own_guard;
+  if (g && g->seen == g->sequence - 1 && h->spent == 0) h->spent = wl_thread_time() - g->since + TICK_NANOSECONDS / 2;
 }
 
 uint64_t wl_take_spent(wl_host *h) {

@@ -42,6 +42,7 @@ static int open_libraries(lua_State *L) {
   wl_install_frozen(L);
   wl_install_names(L);
   wl_install_sandbox(L);
+  wl_install_bounded(L);
   wl_install_strings(L);
   wl_install_tables(L);
   wl_install_coroutines(L);
@@ -86,7 +87,8 @@ wl_host *wl_open(const wl_accessors *accessors, void *context, size_t memory) {
 
 void wl_close(wl_host *h) {
   h->running = NULL;
-  lua_close(h->main);
+  // One that has been given up cannot be walked through any more.
+  if (!h->is_given_up) lua_close(h->main);
   for (wl_slot *s = h->free; s;) {
     wl_slot *next = s->next;
     free(s);
@@ -251,6 +253,7 @@ static int make_settings(lua_State *L) {
 }
 
 int wl_make_settings(wl_host *h, wl_text tape) {
+  if (h->is_given_up) return LUA_NOREF;
   lua_State *L = h->main;
   lua_pushcfunction(L, make_settings);
   lua_pushlightuserdata(L, &tape);
@@ -260,4 +263,6 @@ int wl_make_settings(wl_host *h, wl_text tape) {
   return reference;
 }
 
-void wl_release(wl_host *h, int reference) { luaL_unref(h->main, LUA_REGISTRYINDEX, reference); }
+void wl_release(wl_host *h, int reference) {
+  if (!h->is_given_up) luaL_unref(h->main, LUA_REGISTRYINDEX, reference);
+}

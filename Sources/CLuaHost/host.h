@@ -2,6 +2,7 @@
 #ifndef WEFT_HOST_H
 #define WEFT_HOST_H
 #include "cluahost.h"
+#include <setjmp.h>
 
 // Slots of a coroutine's stack that stay in use between calls: the functions, then their handles.
 #define WL_PARKED (2 * WL_FUNCTIONS)
@@ -40,6 +41,12 @@ struct wl_host {
   volatile sig_atomic_t noticed;
   // Processor time of calls that were noticed; see wl_take_spent.
   uint64_t spent;
+  // Where control goes when the state is given up; see wl_hold. `armed`: the place is there.
+  jmp_buf way_out;
+  volatile sig_atomic_t armed;
+  int is_given_up;
+  // Processor time of the longest hold that was noticed.
+  uint64_t longest;
   // Coroutines are being closed, so that none of their code may wait.
   int closing;
   uint64_t cpu_limit;
@@ -129,11 +136,28 @@ enum { WL_NOTICED = 1, WL_EXPIRED = 2 };
 int wl_leave(wl_host *host);
 // The call that has just been left has failed: counts its time for `wl_take_spent` even if only one tick has found it.
 void wl_count_failure(wl_host *host);
+
+// Everything that is asked of a host is done between these two: the call, and what its end brings (closing, a traceback,
+// the collector). Where Lua's own code keeps the thread for much longer than a call may take, in a place that no hook
+// reaches, the state is given up: control comes back out of `setjmp(h->way_out)`, with `armed` set after it was called,
+// and `wl_give_up` follows. What the state holds is lost to the process, so that this is for what would be worse.
+//
+// wl_hold returns 0 within another hold, which then is the one that counts.
+int wl_hold(wl_host *host);
+void wl_let_go(wl_host *host);
+// What follows has the time of a call for itself.
+void wl_begin_part(wl_host *host);
+// Sets the error. Returns WL_FAILED_CPU.
+int wl_give_up(wl_host *host);
+// The error of each call to a state that has been given up. Returns WL_FAILED_CPU.
+int wl_refuse_given_up(wl_host *host);
+
 // Raises when the call has used up its time. For C code that loops; Lua code is stopped by a hook.
 void wl_check_time(lua_State *L, wl_host *host);
 
-// sandbox.c, strings.c, tables.c, coroutines.c: the libraries. Raise.
+// sandbox.c, bounded.c, strings.c, tables.c, coroutines.c: the libraries. Raise.
 void wl_install_sandbox(lua_State *L);
+void wl_install_bounded(lua_State *L);
 void wl_install_strings(lua_State *L);
 void wl_install_tables(lua_State *L);
 void wl_install_coroutines(lua_State *L);

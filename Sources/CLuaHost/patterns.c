@@ -18,6 +18,10 @@ void wl_begin_match(wl_matcher *m, lua_State *L, const char *subject, size_t sub
   m->captures = 0;
 }
 
+static inline void may_go_on(const wl_matcher *m) {
+  if (WL_UNLIKELY(m->host->expired)) wl_check_time(m->L, m->host);
+}
+
 // Where the item for one character that begins at `p` ends, its quantifier not counted.
 static const char *item_end(wl_matcher *m, const char *p) {
   if (*p == ESCAPE) {
@@ -98,6 +102,7 @@ static const char *balanced(wl_matcher *m, const char *s, const char *p) {
   if (s >= m->subject_end || *s != p[0]) return NULL;
   int open = 1;
   for (s++; s < m->subject_end; s++) {
+    may_go_on(m);
     if (*s == p[1]) {
       if (--open == 0) return s + 1;
     } else if (*s == p[0]) {
@@ -151,7 +156,10 @@ static const char *closing_capture(wl_matcher *m, const char *s, const char *p) 
 // As many as possible, then fewer.
 static const char *greedy(wl_matcher *m, const char *s, const char *p, const char *end, ptrdiff_t least) {
   ptrdiff_t count = 0;
-  while (matches_one(m, s + count, p, end)) count++;
+  while (matches_one(m, s + count, p, end)) {
+    may_go_on(m);
+    count++;
+  }
   for (; count >= least; count--) {
     const char *rest = wl_match(m, s + count, end + 1);
     if (rest) return rest;
@@ -170,7 +178,7 @@ static const char *lazy(wl_matcher *m, const char *s, const char *p, const char 
 static const char *match_items(wl_matcher *m, const char *s, const char *p) {
   while (p != m->pattern_end) {
     // Every way through the matcher that can take long comes by here.
-    if (WL_UNLIKELY(m->host->expired)) wl_check_time(m->L, m->host);
+    may_go_on(m);
     switch (*p) {
     case '(':
       if (p + 1 < m->pattern_end && p[1] == ')') return with_capture(m, s, p + 2, CAPTURE_POSITION);

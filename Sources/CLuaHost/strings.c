@@ -102,6 +102,7 @@ static void add_template(wl_matcher *m, luaL_Buffer *b, const char *start, const
   const char *r = lua_tolstring(m->L, 3, &count);
   const char *r_end = r + count;
   while (r < r_end) {
+    if (WL_UNLIKELY(m->host->expired)) wl_check_time(m->L, m->host);
     const char *escape = memchr(r, '%', (size_t)(r_end - r));
     luaL_addlstring(b, r, (size_t)((escape ? escape : r_end) - r));
     if (!escape) return;
@@ -209,12 +210,14 @@ static int string_rep(lua_State *L) {
   size_t total = (size_t)n * each - between_count;
   luaL_Buffer b;
   char *out = luaL_buffinitsize(L, &b, total);
-  for (char *end = out + total;;) {
-    memcpy(out, s, count);
-    out += count;
-    if (out == end) break;
-    memcpy(out, between, between_count);
-    out += between_count;
+  // By doubling what is there, as a copy of one byte takes as long as one of many.
+  size_t there = each < total ? each : total;
+  memcpy(out, s, count);
+  if (there > count) memcpy(out + count, between, there - count);
+  while (there < total) {
+    size_t more = there < total - there ? there : total - there;
+    memcpy(out + there, out, more);
+    there += more;
   }
   luaL_pushresultsize(&b, total);
   return 1;

@@ -138,8 +138,10 @@ static void put_value(lua_State *L, wl_host *h, int index, int depth);
 static lua_Integer list_length(lua_State *L, int index) {
   lua_Integer count = 0;
   lua_Integer largest = 0;
+  wl_host *h = wl_host_of(L);
   lua_pushnil(L);
   while (lua_next(L, index)) {
+    if (WL_UNLIKELY(h->expired)) wl_check_time(L, h);
     lua_pop(L, 1);
     if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1) {
       lua_pop(L, 1);
@@ -182,6 +184,7 @@ static void put_table(lua_State *L, wl_host *h, int index, int depth) {
 }
 
 static void put_value(lua_State *L, wl_host *h, int index, int depth) {
+  if (WL_UNLIKELY(h->expired)) wl_check_time(L, h);
   if (depth > WL_TAPE_DEPTH) luaL_error(L, "a value nests too deeply, or holds itself");
   luaL_checkstack(L, 6, "a value nests too deeply");
   switch (lua_type(L, index)) {

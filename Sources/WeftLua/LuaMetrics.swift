@@ -39,9 +39,18 @@ struct LuaMetrics: Sendable {
     stats = try LuaStatFamilies(registry)
     let memory = try MetricDescriptor(
       .gauge, name: "weft_lua_memory_bytes", help: "Memory of a bundle's Lua states.", unit: .bytes, labels: ["bundle"])
+    let longest = try MetricDescriptor(
+      .gauge, name: "weft_lua_longest_call_seconds",
+      help: "CPU time of the longest call that has kept its worker, if more than 4 ms.", unit: .nanoseconds,
+      labels: ["bundle"])
+    let givenUp = try MetricDescriptor(
+      .gauge, name: "weft_lua_states_given_up", help: "Lua states that fail each call, because one could not be ended.",
+      labels: ["bundle"])
     let id = ObjectIdentifier(registry)
-    // Another filter of this process has registered it otherwise.
+    // Another filter of this process has registered them otherwise.
     try? registry.collected(memory) { LuaStates.memory(in: id) }
+    try? registry.collected(longest) { LuaStates.longestHolds(in: id) }
+    try? registry.collected(givenUp) { LuaStates.givenUp(in: id) }
   }
 }
 

@@ -108,6 +108,13 @@ final class LuaState {
   /// Bytes that the state has in use. For any thread.
   var memory: Int { wl_memory(host) }
 
+  /// The longest that the state has kept its worker: nanoseconds of processor time, as far as they are more than 4 ms. For
+  /// any thread.
+  var longestHold: UInt64 { wl_longest(host) }
+
+  /// Whether each call fails, because one could not be ended. For any thread.
+  var isGivenUp: Bool { wl_is_given_up(host) != 0 }
+
   /// Why the last call failed.
   func failure(_ outcome: Int32) -> LuaFailure { LuaFailure(outcome, wl_error(host).bytes.string) }
 

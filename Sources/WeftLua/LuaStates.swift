@@ -18,7 +18,7 @@ enum LuaStates {
   static func state(
     for program: LuaProgram, on worker: WorkerContext, _ instruments: LuaInstruments? = nil
   ) throws(LuaFailure) -> LuaState {
-    if let known = find(program.key, worker) { return known }
+    if let known = find(program.key, worker), !known.isGivenUp { return known }
     let made = try LuaState(program, on: worker, instruments)
     let entry = Entry(
       worker: worker, state: made, key: program.key, registry: ObjectIdentifier(worker.metrics.registry))
@@ -42,12 +42,42 @@ enum LuaStates {
 
   /// Bytes in use by bundle, of the states whose workers count in `registry`.
   static func memory(in registry: ObjectIdentifier) -> [CollectedSample] {
+    samples(in: registry) {
+      Double($0.memory)
+    } combine: {
+      $0 + $1
+    }
+  }
+
+  /// Seconds of the longest hold by bundle.
+  static func longestHolds(in registry: ObjectIdentifier) -> [CollectedSample] {
+    samples(in: registry) {
+      Double($0.longestHold) / 1e9
+    } combine: {
+      max($0, $1)
+    }
+  }
+
+  /// How many states have been given up, by bundle.
+  static func givenUp(in registry: ObjectIdentifier) -> [CollectedSample] {
+    samples(in: registry) {
+      $0.isGivenUp ? 1 : 0
+    } combine: {
+      $0 + $1
+    }
+  }
+
+  private static func samples(
+    in registry: ObjectIdentifier, _ value: (LuaState) -> Double, combine: (Double, Double) -> Double
+  ) -> [CollectedSample] {
     entries.withLock { list in
-      var bytes: [String: Int] = [:]
+      var values: [String: Double] = [:]
       for entry in list where entry.registry == registry {
-        if let state = entry.state { bytes[state.program.name, default: 0] += state.memory }
+        guard let state = entry.state else { continue }
+        let own = value(state)
+        values[state.program.name] = values[state.program.name].map { combine($0, own) } ?? own
       }
-      return bytes.map { CollectedSample(labels: [$0.key], value: Double($0.value)) }
+      return values.map { CollectedSample(labels: [$0.key], value: $0.value) }
     }
   }
 }

@@ -330,6 +330,14 @@ void wl_limit_cpu(wl_host *host, uint64_t nanoseconds);
 // Nanoseconds of processor time, to within 4 ms, of calls that took more than 4 ms, perhaps, or surely more than 8 ms. Those
 // since it was last asked for, which is after each that has not returned WL_DONE.
 uint64_t wl_take_spent(wl_host *host);
+// Nanoseconds of processor time, at most 4 ms too many, of the longest that the host has kept its thread, as far as that
+// was more than 4 ms. For any thread.
+uint64_t wl_longest(const wl_host *host);
+// Whether a call kept Lua's own code at work for so long that the state was given up: each call fails from then on. For
+// any thread.
+int wl_is_given_up(const wl_host *host);
+// Whether that can be done here, known after the first call: not where Lua is linked into the program.
+int wl_can_give_up(void);
 // Bytes in use. For any thread.
 size_t wl_memory(const wl_host *host);
 
