@@ -4,7 +4,11 @@
 Each script of Tests/HostileScripts runs in a proxy of its own with one worker. A fixed rate of requests goes to a route
 without the script, while clients send one request after another to the route with it. Prints a table: the script, what
 became of its requests, the median and the 99th percentile of the other route's latency (from when a request was due, so
-that a stall counts for all that it delays), and by how much the worker's memory has grown."""
+that a stall counts for all that it delays), the longest that one call has kept the worker (processor time, which no other
+work on the machine changes), and by how much the worker's memory has grown.
+
+Ends with 1 when a script does not end as it says, the other route's 99th percentile is 50 ms or more, a request to it
+fails, or the proxy does not end well."""
 import argparse
 import collections
 import http.client
@@ -20,13 +24,15 @@ import sys
 import tempfile
 import time
 
+# What the log says of each way in which a script may end.
+ENDS = {"cpu": "used up its processor time", "memory": "memory", "error": "stack traceback"}
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRIPTS = os.path.join(HERE, "Tests", "HostileScripts")
 BEGIN, END = "<!-- hostile: begin", "<!-- hostile: end -->"
 
 
 def scripts(names):
-    """(file, name, end, code) of each section."""
+    """(file, name, end, what the log then says, code) of each section."""
     for file in sorted(os.listdir(SCRIPTS)):
         if not file.endswith(".lua"):
             continue
@@ -39,7 +45,8 @@ def scripts(names):
                 continue
             if "function on_" not in code:
                 code = "function on_request(handle)\n" + code + "end\n"
-            yield file.removesuffix(".lua"), name, end.split(" ")[0], code
+            kind, _, text = end.partition(" ")
+            yield file.removesuffix(".lua"), name, kind, text.strip('"') or ENDS.get(kind), code
 
 
 def free_port():
@@ -116,6 +123,13 @@ class Proxy:
             time.sleep(0.02)
         self.stop()
         raise SystemExit("the proxy did not start: " + open(os.path.join(folder, "log")).read()[-2000:])
+
+    def metric(self, name):
+        """The sum of a family's samples."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=30)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        return sum(float(n) for n in re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)", text, re.M))
 
     @property
     def rss(self):
@@ -206,7 +220,7 @@ def fixed_rate(port, rate, seconds, result):
 def run(binary, script, arguments, backend):
     """One script's row."""
     folder = tempfile.mkdtemp(prefix="weft-hostile-")
-    file, name, expected, code = script
+    file, name, expected, text, code = script
     path = None
     if code:
         path = os.path.join(folder, "script.lua")
@@ -226,19 +240,30 @@ def run(binary, script, arguments, backend):
     statuses, unanswered = hostile.get(timeout=60) if code else ({}, 0)
     for worker in workers:
         worker.join(30)
-    grown = proxy.rss - before if proxy.process.poll() is None else float("nan")
+    grown, held = float("nan"), 0.0
+    given_up = 0
+    if proxy.process.poll() is None:
+        grown = proxy.rss - before
+        held = proxy.metric("weft_lua_longest_call_seconds") * 1000
+        given_up = proxy.metric("weft_lua_states_given_up")
     ended = proxy.stop()
     log = open(os.path.join(folder, "proxy", "log"), errors="replace").read()
-    reasons = [word for word, text in (
+    reasons = [word for word, said in (
         ("CPU limit", "used up its processor time"), ("memory limit", "memory limit"),
         ("memory limit", "not enough memory"), ("error", "stack traceback"),
-        ("tripped", "the filter has tripped")) if text in log]
+        ("tripped", "the filter has tripped")) if said in log]
+    if given_up:
+        reasons.append("state given up")
+    as_meant = not text or text in log
+    if expected == "fine" and code:
+        as_meant = not any(word in reasons for word in ("CPU limit", "memory limit", "error"))
     shutil.rmtree(folder)
     latencies.sort()
     at = lambda share: latencies[min(int(len(latencies) * share), len(latencies) - 1)] if latencies else float("nan")
     answers = ", ".join(f"{count} × {status}" for status, count in sorted(statuses.items()))
     return dict(file=file, name=name, expected=expected, answers=answers or "none", reasons=list(dict.fromkeys(reasons)),
-                p50=at(0.5), p99=at(0.99), most=at(1), wrong=wrong, grown=grown, ended=ended, unanswered=unanswered)
+                as_meant=as_meant, p50=at(0.5), p99=at(0.99), most=at(1), held=held, wrong=wrong, grown=grown, ended=ended,
+                unanswered=unanswered)
 
 
 def main():
@@ -249,41 +274,61 @@ def main():
     parser.add_argument("--rate", type=float, default=400, help="requests a second to the other route")
     parser.add_argument("--clients", type=int, default=8, help="clients of the hostile route")
     parser.add_argument("--on-error", default="deny")
-    parser.add_argument("--markdown", help="a file with a place for the table")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table into this page, which has a place for it")
     arguments = parser.parse_args()
+    if arguments.markdown and BEGIN not in open(arguments.markdown).read():
+        parser.error(f"{arguments.markdown} has no place for the table: a line that begins with {BEGIN}")
+    if not os.access(arguments.binary, os.X_OK):
+        parser.error(f"there is no {arguments.binary}; build it with make build, or give --binary")
     folder = tempfile.mkdtemp(prefix="weft-hostile-")
     port = free_port()
     backend = Proxy(arguments.binary, os.path.join(folder, "backend"), BACKEND.replace("PORT", str(port)), 1)
     rows = []
     try:
         chosen = list(scripts(arguments.scripts))
-        for script in [("none", "no script at all", "fine", "")] + chosen:
+        for script in [("none", "no script at all", "fine", None, "")] + chosen:
             row = run(arguments.binary, script, arguments, port)
             rows.append(row)
-            bad = row["p99"] >= 50 or row["wrong"] or row["ended"] != 0
+            bad = is_bad(row)
             print(f"{'!' if bad else ' '} {row['file']:9} {row['name'][:44]:44} {row['expected']:6} "
                   f"{'+'.join(row['reasons'])[:34]:34} p50 {row['p50']:6.2f} p99 {row['p99']:7.2f} max {row['most']:7.1f} "
+                  f"held {row['held']:5.1f} "
                   f"+{row['grown']:5.1f} MB wrong {row['wrong']} end {row['ended']} [{row['answers']}]", flush=True)
     finally:
         backend.stop()
         shutil.rmtree(folder)
     if arguments.markdown:
         write(arguments, rows)
+    bad = [row for row in rows if is_bad(row)]
+    print(f"{len(rows) - 1} scripts, {len(bad)} of them not as they should be" + (": " if bad else "")
+          + ", ".join(f"{row['file']}: {row['name']}" for row in bad))
+    return 1 if bad else 0
+
+
+def is_bad(row):
+    return not row["as_meant"] or not row["p99"] < 50 or row["wrong"] or row["ended"] != 0
 
 
 def write(arguments, rows):
     """Puts the table into a page."""
     with open(arguments.markdown) as file:
         text = file.read()
+    worst = max(rows[1:], key=lambda row: row["p99"])
+    longest = max(rows[1:], key=lambda row: row["held"])
+    version = subprocess.run([arguments.binary, "--version"], capture_output=True, text=True).stdout.strip()
     lines = [f"{BEGIN} (written by Benchmarks/hostile.py --markdown, not by hand) -->", "",
+             f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, weft {version}: {len(rows) - 1} scripts, "
              f"{arguments.seconds:g} s each, {arguments.clients} clients of the hostile route, {arguments.rate:g} requests a "
-             "second to the other one.", "",
-             "| script | meant to end as | seen in the log | p50 ms | p99 ms | longest ms | memory MB |",
-             "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+             f"second to the other one. {sum(not is_bad(row) for row in rows[1:])} ended as they were meant to, with a 99th "
+             f"percentile below 50 ms and no failed request on the other route. The highest 99th percentile was "
+             f"{worst['p99']:.1f} ms ({worst['name']}), the longest call {longest['held']:.0f} ms ({longest['name']}).", "",
+             "| script | meant to end as | seen in the log | p50 ms | p99 ms | longest ms | longest call, CPU ms | memory MB |",
+             "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     for row in rows:
-        name = row["name"].replace("|", "\\|")
+        name = re.sub(r"([|_*`\\<])", r"\\\1", row["name"])
+        held = f"{row['held']:.0f}" if row["held"] > 0 else ""
         lines.append(f"| {row['file']}: {name} | {row['expected']} | {', '.join(row['reasons'])} | {row['p50']:.2f} | "
-                     f"{row['p99']:.2f} | {row['most']:.1f} | {row['grown']:+.1f} |")
+                     f"{row['p99']:.2f} | {row['most']:.1f} | {held} | {row['grown']:+.1f} |")
     head, rest = text.split(BEGIN, 1)
     tail = rest.split(END, 1)[1]
     with open(arguments.markdown, "w") as file:

@@ -7,7 +7,7 @@ error(nil)
 --- error message, giant: error
 error(("x"):rep(4 << 20))
 --- error message of control characters: error
-error("a\r\nlevel=critical\0\27[2J", 0)
+error("a\r\nlevel=fatal\0\27[2J", 0)
 --- error in an error handler: error
 local ok, why = xpcall(error, function() error("again") end)
 error(why, 0)
