@@ -139,7 +139,9 @@ int wl_failed(wl_host *h, lua_State *thread, int status, int expired) {
   lua_pushlightuserdata(L, thread);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
     lua_pop(L, 1);
-    wl_set_error(h, "a Lua error, and no memory to describe it");
+    wl_set_error(
+        h, expired ? "the call has used up its processor time, and there is no memory to describe it"
+                   : "a Lua error, and no memory to describe it");
   }
   return expired ? WL_FAILED_CPU : WL_FAILED;
 }

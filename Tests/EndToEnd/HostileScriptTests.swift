@@ -11,7 +11,7 @@ struct HostileScriptTests {
     var resources: [String] = []
     for script in batch.scripts {
       try folder.write("\(script.id).lua", script.code)
-      let cpu = script.isEndedByTime ? "" : ", cpu: 5s"
+      let cpu = script.isEndedByTime ? "" : ", cpu: 500ms"
       resources.append(
         Resources.filter(
           script.id, type: "lua",
@@ -54,9 +54,10 @@ struct HostileScriptTests {
       }
     }
     if script.isEndedByTime && !Sanitizer.isOn {
-      // 20 ms, ticks of 4 ms of which a tick may miss two, the kernel's own; and what leads to a state being given up.
+      // 20 ms, what ticks of 4 ms and of the kernel add, and one step of a debug build; Benchmarks/hostile.py has the real
+      // figures.
       let longest = try scene.weft.metric("weft_lua_longest_call_seconds", "\"default/\(script.id)\"")
-      #expect(longest < 0.1, "\(script.id) (\(script.title)) kept its worker for \(longest) s")
+      #expect(longest < 0.5, "\(script.id) (\(script.title)) kept its worker for \(longest) s")
     }
   }
 

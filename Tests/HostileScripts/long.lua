@@ -136,13 +136,3 @@ for i = 1, 30000 do
 end
 getmetatable(chain).__mode = "k"
 while true do local t = {{}} end
---- ephemerons in a long chain, and an error: error
-chain = chain or setmetatable({}, {__mode = "k"})
-last = last or {}
-first = first or last
-for i = 1, 20000 do
-  local n = {}
-  chain[last] = n
-  last = n
-end
-error(("x"):rep(2000000))

@@ -4,14 +4,14 @@ error(setmetatable({}, {__tostring = function() while true do end end}))
 error(setmetatable({}, {__name = ("x"):rep(1000000)}))
 --- error nil: error "error object is a nil value"
 error(nil)
---- error message, giant: error
+--- error message, giant: error "no memory to describe it"
 error(("x"):rep(4 << 20))
 --- error message of control characters: error
 error("a\r\nlevel=fatal\0\27[2J", 0)
 --- error in an error handler: error
 local ok, why = xpcall(error, function() error("again") end)
 error(why, 0)
---- error handler that yields: error "attempt to yield"
+--- error handler that yields: error "error in error handling"
 local ok, why = xpcall(error, function() handle:sleep(1) end)
 error(why, 0)
 --- __close that raises: error "closing"
@@ -27,11 +27,11 @@ coroutine.yield()
 coroutine.yield(1, "x", {}, handle)
 --- yield across pcall: error "unexpected yield"
 pcall(coroutine.yield)
---- yield within sort: error "attempt to yield"
+--- yield within sort: error "cannot wait here"
 table.sort({3, 1, 2}, function() handle:sleep(1) return true end)
---- yield within gsub: error "attempt to yield"
+--- yield within gsub: error "cannot wait here"
 string.gsub("a", "a", function() weft.sleep(1) end)
---- yield within tostring: error "attempt to yield"
+--- yield within tostring: error "cannot wait here"
 tostring(setmetatable({}, {__tostring = function() weft.sleep(1) return "x" end}))
 --- yield within load: error
 assert(load(function() weft.sleep(1) return nil end))
@@ -122,7 +122,7 @@ end
 --- getBytes out of bounds: error
 local b = handle:body(true)
 b:getBytes(-1, 1 << 40)
---- respond with a giant body: error
+--- respond with a giant body: fine
 handle:respond({[":status"] = "200"}, ("x"):rep(5 << 20))
 --- respond twice: fine
 pcall(handle.respond, handle, {[":status"] = "200"}, "one")

@@ -179,7 +179,7 @@ import Testing
     #expect(
       error?.diagnostics.map(\.description) == [
         "a.yaml:1: parts[0]: a part that cannot be", "a.yaml:1: part: another that cannot be",
-        "a.yaml:1: all of it cannot be", "a.yaml:1: other.g: unknown field \"g\"; known here are h",
+        "a.yaml:1: all of it cannot be", "a.yaml:1: other.g: unknown field \"g\"; did you mean \"h\"?",
       ])
   }
 

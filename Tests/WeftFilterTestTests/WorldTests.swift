@@ -116,7 +116,7 @@ struct WorldTests {
       local sizes = weft.metrics.histogram("answer_bytes", {"route"})
       local seen = weft.metrics.counter("seen_total")
       function on_request(h) seen:inc() end
-      function on_log(h) sizes:observe(h:record().sent_bytes, h:record().route) end
+      function on_log(h) sizes:observe(4, h:record().route) end
       """,
       """
       test("a", function()
@@ -124,7 +124,7 @@ struct WorldTests {
         request{body = "hello"}
         assert_equal(metrics("seen_total"), 1)
         assert_equal(metrics("weft_lua_user_seen_total"), 1)
-        assert_equal(metrics("answer_bytes", {route = "default/route#0"}), {count = 1, sum = 5})
+        assert_equal(metrics("answer_bytes", {route = "default/route#0"}), {count = 1, sum = 4})
       end)
       """)
   }
