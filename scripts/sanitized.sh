@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Runs the end-to-end tests against a binary built with a sanitizer (address or thread), in a build folder of its own.
-# Ends with 1 if a test fails or the sanitizer has anything to say, leaks included.
+# Runs the end-to-end tests against a binary built with a sanitizer (address or thread), in a build folder of its own:
+# all of them, or those that a second argument names as `swift test --filter` has it. Ends with 1 if a test fails or the
+# sanitizer has anything to say, leaks included.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kind=${1:?address or thread}
+filter=${2:-EndToEnd}
 folder=.build-$kind
 swift build --sanitize="$kind" --scratch-path "$folder" --product weft
 reports=$(mktemp -d)
@@ -16,7 +18,7 @@ case $kind in
   thread) export TSAN_OPTIONS="halt_on_error=0:second_deadlock_stack=1:log_path=$reports/report" ;;
 esac
 status=0
-WEFT_SANITIZER=$kind WEFT_BINARY="$PWD/$folder/debug/weft" swift test --filter EndToEnd 2>&1 | tee "$reports/tests" ||
+WEFT_SANITIZER=$kind WEFT_BINARY="$PWD/$folder/debug/weft" swift test --filter "$filter" 2>&1 | tee "$reports/tests" ||
   status=$?
 if ! grep -Eq 'Test run with [1-9][0-9]* tests' "$reports/tests"; then
   echo "no test has run" >&2
