@@ -44,6 +44,58 @@ struct FloodTests {
     #expect(scene.backend.requests.allSatisfy { $0.path == "/echo" })
   }
 
+  /// Two proxies, and between them HTTP/2: what the clients of the first one break off is not held against it by the
+  /// second one, which would cost other clients what they have under way.
+  @Test("clients that reset their streams cost others nothing at the next proxy")
+  func resetsPassedOn() throws {
+    let next = try Scene()
+    defer { next.stop() }
+    let port = try ReservedPort()
+    let first = try WeftProcess(
+      [
+        "weft.yaml": [
+          Resources.proxy(), Resources.gateway(port.number),
+          Resources.service("next", [.port(next.port)], "protocol: http2"),
+          Resources.route("route", "rules: [{backendRefs: [\(Resources.backendRef("next"))]}]"),
+        ].joined(separator: "\n---\n") + "\n"
+      ], workers: 1)
+    defer { first.stop() }
+    let folder = try TemporaryFolder()
+    try folder.write(
+      "client.py",
+      """
+      import socket, sys
+      import h2.config, h2.connection, h2.events, h2.settings
+      fields = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/slow?ms=20000")]
+      # Each client stays below what counts as a flood; together they do not.
+      for client in range(4):
+          s = socket.create_connection(("127.0.0.1", int(sys.argv[1]))); s.settimeout(60)
+          c = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+          c.initiate_connection()
+          for burst in range(3):
+              streams = [c.get_next_available_stream_id() + 2 * i for i in range(50)]
+              for n in streams: c.send_headers(n, fields, end_stream=True)
+              c.ping(b"12345678")
+              s.sendall(c.data_to_send())
+              # The answer says that the requests have been seen.
+              seen = False
+              while not seen:
+                  for e in c.receive_data(s.recv(65536)):
+                      if isinstance(e, h2.events.PingAckReceived): seen = True
+              for n in streams: c.reset_stream(n, 8)
+              s.sendall(c.data_to_send())
+          s.close()
+      print("fine")
+      """)
+    let other = BackgroundWork { [number = port.number] in try RawClient(number).get("/slow?ms=8000").status }
+    let result = try Tool.run("/usr/bin/python3", [folder.path("client.py"), String(port.number)], within: 120)
+    #expect(result.output == "fine\n", "\(result.errorOutput)")
+    #expect(try other.value() == 200)
+    #expect(try first.metric("weft_upstream_http2_resets_total", "direction=\"sent\"") > 200)
+    #expect(try first.metric("weft_upstream_http2_goaways_total", "direction=\"received\"") == 0)
+    #expect(try next.weft.metric("weft_downstream_http2_floods_total") == 0)
+  }
+
   @Test("2,000 connections that say nothing are let go, and their number is bounded")
   func silent() throws {
     try #require(Self.descriptors > 5000, "the limit of open files is too low")

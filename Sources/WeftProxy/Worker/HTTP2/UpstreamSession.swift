@@ -25,6 +25,9 @@ final class UpstreamSession: HTTP2Session {
   var hasSettings = false
   /// Streams may have waited for them.
   var settingsArrived = false
+  /// Resets that it may still see before it is left.
+  private var resetAllowance = UpstreamSession.resetBurst
+  private var resetAllowedAt: UInt64 = 0
 
   init(
     _ worker: Worker, _ connection: UpstreamRef, _ settings: HTTP2Settings, _ metrics: HTTP2Metrics
@@ -51,6 +54,23 @@ final class UpstreamSession: HTTP2Session {
 
   /// Whether another stream may be opened now.
   var hasRoom: Bool { !isLeaving && streams < min(peerMaxConcurrentStreams, 1_000) }
+
+  /// Together with the streams that an endpoint allows at once, no more than what endpoints bear without taking it for an
+  /// attack ("rapid reset"); and how many are granted anew a second.
+  private static let resetBurst: UInt64 = 100
+  private static let resetRate: UInt64 = 20
+
+  /// We have reset a stream, for its client has gone. Many such clients must not cost the others the connection that
+  /// they share: it takes no further streams, and those under way go on.
+  /// - Parameter now: milliseconds.
+  func countReset(now: UInt64) {
+    let earned = (now &- min(resetAllowedAt, now)) &* Self.resetRate / 1_000
+    if earned > 0 {
+      resetAllowance = min(resetAllowance &+ min(earned, Self.resetBurst), Self.resetBurst)
+      resetAllowedAt = now
+    }
+    if resetAllowance == 0 { isLeaving = true } else { resetAllowance &-= 1 }
+  }
 
   @inline(__always)
   private func upstream(_ context: UnsafeMutableRawPointer) -> UpstreamRef {

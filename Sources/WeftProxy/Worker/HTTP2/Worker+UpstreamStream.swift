@@ -241,6 +241,7 @@ extension Worker {
         if !u.pointee.stream.isClosed && u.pointee.stream.id != 0 {
           s.setContext(u.pointee.stream.id, nil)
           s.reset(u.pointee.stream.id, .cancel)
+          s.countReset(now: clock.pointee.milliseconds)
           markDirty(u)
         }
         if let previous = u.pointee.stream.previous {
