@@ -27,6 +27,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
   ],
   targets: [
     // C libraries, and the few macros and calls that Swift cannot import.
@@ -103,6 +106,7 @@ let package = Package(
       name: "WeftIdentity",
       dependencies: [
         .product(name: "X509", package: "swift-certificates"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "JWTKit", package: "jwt-kit"),
       ]),
@@ -110,6 +114,12 @@ let package = Package(
       name: "WeftControl",
       dependencies: [
         "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle",
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
@@ -132,7 +142,7 @@ let package = Package(
       name: "WeftCommand",
       dependencies: [
         "WeftProxy", "WeftFilters", "WeftLua", "WeftFilterTest", "WeftBundle", "WeftCrypto", "WeftIO",
-        "WeftControl", "WeftMesh", "WeftIdentity", "WeftConfig",
+        "WeftControl", "WeftStore", "WeftMesh", "WeftIdentity", "WeftConfig", "WeftTelemetry",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
       ]),
@@ -157,7 +167,17 @@ let package = Package(
     .executableTarget(name: "StoreWriter", dependencies: ["WeftStore"], path: "Tests/StoreWriter"),
     .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore", "StoreWriter"]),
     .testTarget(name: "WeftIdentityTests", dependencies: ["WeftIdentity"]),
-    .testTarget(name: "WeftControlTests", dependencies: ["WeftControl"]),
+    .testTarget(
+      name: "WeftControlTests",
+      dependencies: [
+        "WeftControl", "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "Logging", package: "swift-log"),
+      ]),
     .testTarget(name: "WeftMeshTests", dependencies: ["WeftMesh"]),
     // Drives the built binary; depends on it so that it is built.
     .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),

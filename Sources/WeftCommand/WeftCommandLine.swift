@@ -63,5 +63,8 @@ struct WeftRoot: ParsableCommand {
       Documentation: docs/README.md
       """,
     version: WeftCommandLine.version,
-    subcommands: [RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self, BundleCommand.self])
+    subcommands: [
+      RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self, BundleCommand.self,
+      ControlCommand.self,
+    ])
 }

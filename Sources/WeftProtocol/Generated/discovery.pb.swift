@@ -401,7 +401,9 @@ public nonisolated struct Weft_Discovery_V1_Acknowledgement: Sendable {
 
   public var nonce: String = String()
 
-  /// Resources that could not be used: the last good version of each stays in force. Empty: an ACK.
+  /// Resources that could not be used: the last good version of each stays in force. Empty: an ACK. May be sent again
+  /// with a nonce that was answered already, when an error shows or goes later; errors count while the proxy's version of
+  /// the resource is the one that they name.
   public var errors: [Weft_Discovery_V1_ResourceError] = []
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -418,7 +420,8 @@ public nonisolated struct Weft_Discovery_V1_ResourceError: Sendable {
 
   public var version: String = String()
 
-  /// As `weft check` says it, each a line.
+  /// As `weft check` says it, each a line. Empty: what was refused before is in use now, because something that it needs
+  /// has changed.
   public var message: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()

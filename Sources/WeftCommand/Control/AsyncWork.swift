@@ -1,0 +1,40 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Runs asynchronous work for a command, which is not: the process's first thread waits for it.
+enum AsyncWork {
+  static func run<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
+    let done = DispatchSemaphore(value: 0)
+    let outcome = Outcome<Value>()
+    Task.detached {
+      let result: Result<Value, any Error>
+      do { result = .success(try await body()) } catch { result = .failure(error) }
+      outcome.result.withLock { $0 = result }
+      done.signal()
+    }
+    done.wait()
+    guard let result = outcome.result.withLock({ $0 }) else { throw CancellationError() }
+    return try result.get()
+  }
+
+  private final class Outcome<Value: Sendable>: Sendable {
+    let result = Mutex<Result<Value, any Error>?>(nil)
+  }
+}
+
+/// Signals that end a process, taken on a queue instead of ending it at once.
+final class EndSignals {
+  private let sources: [any DispatchSourceSignal]
+
+  /// - Parameter handler: called at each SIGTERM and SIGINT.
+  init(_ handler: @escaping @Sendable () -> Void) {
+    sources = [SIGTERM, SIGINT].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler(handler: handler)
+      source.resume()
+      return source
+    }
+  }
+}

@@ -1,0 +1,21 @@
+import Logging
+import WeftControl
+
+/// What a control plane says about itself once it is ready.
+struct ControlSummary {
+  private let plane: ControlPlane
+
+  init(_ plane: ControlPlane) { self.plane = plane }
+
+  func write(to log: Logger, asText: Bool) {
+    if asText {
+      var table = Table(columns: ["what", "where"])
+      table.add(["discovery", plane.discovery.description])
+      table.add(["data", plane.options.dataFolder])
+      table.add(["trust domain", plane.authority.trustDomain])
+      table.add(["replica", plane.options.replica])
+      Terminal.write(table.text(isTerminal: Terminal.hasColor(2)), to: 2)
+    }
+    log.notice("ready", metadata: ["discovery": "\(plane.discovery)", "replica": "\(plane.options.replica)"])
+  }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import GRPCCore
+import WeftIdentity
+import WeftProtocol
+
+/// The gRPC side of discovery: one call a proxy. Reads and writes on two tasks; everything else is the hub's.
+struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
+  let hub: DiscoveryHub
+  let authority: Authority
+  let bundles: BundleSource
+
+  /// Bytes of a part of an archive.
+  private static let chunk = 256 << 10
+
+  func connect(
+    request: RPCAsyncSequence<Weft_Discovery_V1_ProxyMessage, any Error>,
+    response: RPCWriter<Weft_Discovery_V1_ControlMessage>, context: ServerContext
+  ) async throws {
+    let peer = try await authenticate(context)
+    let (number, wake, end) = try await hub.open(peer)
+    do {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { for try await message in request { try await hub.receive(message, on: number) } }
+        group.addTask { try await write(response, number, wake) }
+        group.addTask { for await _ in end {} }
+        defer { group.cancelAll() }
+        // Whichever ends first ends the stream: the proxy left, it was sent away, or it is cut.
+        try await group.next()
+      }
+    } catch {
+      await hub.close(number)
+      throw error
+    }
+    await hub.close(number)
+  }
+
+  private func write(
+    _ response: RPCWriter<Weft_Discovery_V1_ControlMessage>, _ number: UInt64, _ wake: AsyncStream<Void>
+  ) async throws {
+    for await _ in wake {
+      send: while true {
+        switch await hub.next(for: number) {
+        case .message(let message): try await response.write(message)
+        case .nothing: break send
+        case .goodbye(let message): return try await response.write(message)
+        case .over: return
+        }
+      }
+    }
+  }
+
+  func fetchBundle(
+    request: Weft_Discovery_V1_BundleRequest, response: RPCWriter<Weft_Discovery_V1_BundleChunk>, context: ServerContext
+  ) async throws {
+    _ = try await authenticate(context)
+    let blob: BundleSource.Blob
+    do { blob = try await bundles.read(request.digest) } catch {
+      switch error {
+      case .missing: throw RPCError(code: .notFound, message: error.description)
+      case .damaged: throw RPCError(code: .dataLoss, message: error.description)
+      case .unreadable: throw RPCError(code: .unavailable, message: error.description)
+      }
+    }
+    var first = Weft_Discovery_V1_BundleChunk()
+    first.size = UInt64(blob.archive.count)
+    if let signatures = blob.signatures { first.signatures = [Data(signatures)] }
+    first.data = blob.archive.prefix(Self.chunk)
+    try await response.write(first)
+    var start = Self.chunk
+    while start < blob.archive.count {
+      var part = Weft_Discovery_V1_BundleChunk()
+      part.data = blob.archive[start..<min(start + Self.chunk, blob.archive.count)]
+      try await response.write(part)
+      start += Self.chunk
+    }
+  }
+
+  private func authenticate(_ context: ServerContext) async throws -> PeerIdentity {
+    do { return try await PeerIdentity.authenticate(context, authority) } catch let error as IdentityError {
+      throw RPCError(code: .unauthenticated, message: error.description)
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import Foundation
+import WeftConfig
+import WeftProtocol
+
+/// What the control plane keeps of one stream: what it asks for, what it has, and what waits for it. Bounded by the number
+/// of names, not by the number of changes: a slow proxy gets the newest state, not all the steps.
+///
+/// Belongs to `DiscoveryHub`, which alone touches it.
+final class ProxyStream {
+  enum Limits {
+    static let kinds = 64
+    /// Subscriptions of one stream, and names that it says it holds.
+    static let names = 50_000
+    static let nameBytes = 600
+    /// Bytes of bodies in one delta, beyond which the rest follows in the next one.
+    static let deltaBytes = 1 << 20
+    static let deltaResources = 2_000
+    static let rejections = 1_000
+    static let messageBytes = 8_192
+    static let bundles = 1_000
+  }
+
+  /// The state of one kind.
+  struct Kind {
+    /// As the proxy writes it.
+    let type: String
+    var subscriptions: Set<String> = []
+    /// What the proxy has.
+    var sent: [String: ResourceVersion] = [:]
+    /// Names that may differ from what it has.
+    var pending: Set<String> = []
+    /// Subscriptions that no delta has answered yet.
+    var unanswered: Set<String> = []
+    var outstanding: Outstanding?
+  }
+
+  struct Outstanding {
+    let nonce: String
+    let names: [String]
+    let revision: UInt64
+  }
+
+  let number: UInt64
+  let peer: PeerIdentity
+  let wake: AsyncStream<Void>.Continuation
+  /// Finished: the stream is cut, whatever it is doing.
+  let end: AsyncStream<Void>.Continuation
+  /// Seconds since the Unix epoch.
+  let opened: Double
+  /// nil until `hello`.
+  var id: String?
+  var kind = ProxyStatus.Kind.gateway
+  var kinds: [ResourceKind: Kind] = [:]
+  /// Subscriptions of all kinds.
+  var names = 0
+  /// Deltas that were sent.
+  var nonces: UInt64 = 0
+  /// Messages that go before any delta.
+  var first: [Weft_Discovery_V1_ControlMessage] = []
+  /// Set: nothing but the goodbye is sent any more.
+  var goodbye: String?
+  /// When that was, in seconds since the Unix epoch.
+  var dismissed = 0.0
+  var revision: UInt64 = 0
+
+  init(
+    number: UInt64, peer: PeerIdentity, wake: AsyncStream<Void>.Continuation, end: AsyncStream<Void>.Continuation,
+    now: Double
+  ) {
+    self.number = number
+    self.peer = peer
+    self.wake = wake
+    self.end = end
+    opened = now
+  }
+
+  var isSynced: Bool {
+    kinds.values.allSatisfy { $0.pending.isEmpty && $0.unanswered.isEmpty && $0.outstanding == nil }
+  }
+}
+
+extension ProxyStream.Kind {
+  init(type: String) { self.type = type }
+
+  /// Whether a delta may be due.
+  var isWaiting: Bool { outstanding == nil && !(pending.isEmpty && unanswered.isEmpty) }
+
+  func isSubscribed(to resource: IndexedResource) -> Bool {
+    subscriptions.contains(resource.name) || resource.keys.contains { subscriptions.contains($0) }
+      || subscriptions.contains("*")
+  }
+}

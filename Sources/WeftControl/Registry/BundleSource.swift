@@ -1,0 +1,46 @@
+import Foundation
+
+/// Archives for proxies. When a bundle is rolled out all proxies ask for the same one, so the last ones are kept in memory,
+/// one copy for all.
+actor BundleSource {
+  struct Blob: Sendable {
+    let archive: Data
+    let signatures: [UInt8]?
+  }
+
+  /// Bytes that are kept.
+  private static let most = 64 << 20
+
+  private let blobs: BlobStore
+  private var kept: [String: Blob] = [:]
+  /// The one that was asked for last stands last.
+  private var order: [String] = []
+  private var bytes = 0
+
+  init(_ blobs: BlobStore) { self.blobs = blobs }
+
+  func read(_ digest: String) throws(BlobStore.Failure) -> Blob {
+    if let blob = kept[digest] {
+      order.removeAll { $0 == digest }
+      order.append(digest)
+      return blob
+    }
+    let (archive, signatures) = try blobs.read(digest)
+    let blob = Blob(archive: Data(archive), signatures: signatures)
+    kept[digest] = blob
+    order.append(digest)
+    bytes += archive.count
+    while bytes > Self.most, order.count > 1 {
+      let oldest = order.removeFirst()
+      bytes -= kept.removeValue(forKey: oldest)?.archive.count ?? 0
+    }
+    return blob
+  }
+
+  /// Its signatures changed, or it is gone.
+  func forget(_ digest: String) {
+    guard let blob = kept.removeValue(forKey: digest) else { return }
+    order.removeAll { $0 == digest }
+    bytes -= blob.archive.count
+  }
+}

@@ -1,0 +1,185 @@
+import Synchronization
+import WeftProtocol
+
+/// Sums up what proxies report: totals since the start, and the last minute. Bounded: beyond so many edges or filters, the
+/// rest is counted under the name "other".
+public final class TelemetryAggregator: Sendable {
+  public enum Limits {
+    public static let edges = 10_000
+    public static let filters = 2_000
+    /// Buckets of a latency histogram: bucket i holds what took less than 0.1 ms × 2^i, the last one the rest.
+    public static let buckets = 24
+    static let nameBytes = 600
+    static let samples = 10
+    static let sampleBytes = 1_000
+  }
+
+  /// Who called whom, by which route, and how it ended.
+  public struct Edge: Sendable, Hashable, Codable {
+    public var source: String
+    public var destination: String
+    public var route: String
+    public var code: UInt32
+  }
+
+  /// A filter, and which version of its bundle.
+  public struct Filter: Sendable, Hashable, Codable {
+    public var filter: String
+    public var bundle: String
+    public var digest: String
+    /// `stable`, `candidate` or `shadow`; empty for filters without bundle.
+    public var variant: String
+  }
+
+  public struct Counts: Sendable, Hashable, Codable {
+    public var requests: UInt64 = 0
+    public var latency = [UInt64](repeating: 0, count: Limits.buckets)
+
+    public init() {}
+
+    mutating func add(_ other: Counts) {
+      requests &+= other.requests
+      latency.add(other.latency)
+    }
+  }
+
+  public struct FilterCounts: Sendable, Hashable, Codable {
+    public var calls: UInt64 = 0
+    public var errors: UInt64 = 0
+    public var denied: UInt64 = 0
+    /// Exchanges that passed it and ended with a 5xx.
+    public var failures: UInt64 = 0
+    public var same: UInt64 = 0
+    public var different: UInt64 = 0
+    public var latency = [UInt64](repeating: 0, count: Limits.buckets)
+
+    public init() {}
+
+    mutating func add(_ other: FilterCounts) {
+      calls &+= other.calls
+      errors &+= other.errors
+      denied &+= other.denied
+      failures &+= other.failures
+      same &+= other.same
+      different &+= other.different
+      latency.add(other.latency)
+    }
+  }
+
+  /// What is known of all at one moment.
+  public struct Snapshot: Sendable {
+    public struct EdgeFigures: Sendable, Codable {
+      public var edge: Edge
+      public var total: Counts
+      public var lastMinute: Counts
+    }
+
+    public struct FilterFigures: Sendable, Codable {
+      public var filter: Filter
+      public var total: FilterCounts
+      public var lastMinute: FilterCounts
+      /// Differences in shadow mode, the latest ones, each a line.
+      public var samples: [String]
+    }
+
+    public var edges: [EdgeFigures]
+    public var filters: [FilterFigures]
+    public var reports: UInt64
+  }
+
+  private struct State {
+    var edges: [Edge: Window<Counts>] = [:]
+    var filters: [Filter: Window<FilterCounts>] = [:]
+    var samples: [Filter: [String]] = [:]
+    var reports: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+  private let clock: @Sendable () -> Double
+
+  /// - Parameter clock: seconds that only grow.
+  init(clock: @escaping @Sendable () -> Double = { TelemetryAggregator.seconds }) { self.clock = clock }
+
+  private static let start = ContinuousClock.now
+  private static var seconds: Double {
+    let passed = start.duration(to: .now).components
+    return Double(passed.seconds) + Double(passed.attoseconds) / 1e18
+  }
+
+  /// Adds a report of a proxy. What it says is taken as it is: any member of the mesh can distort these figures.
+  func add(_ report: Weft_Discovery_V1_TelemetryReport) {
+    let now = clock()
+    state.withLock { state in
+      state.reports &+= 1
+      for counts in report.edges.prefix(2_001) {
+        var edge = Edge(
+          source: counts.source, destination: counts.destination, route: counts.route, code: counts.code)
+        if [edge.source, edge.destination, edge.route].contains(where: { $0.utf8.count > Limits.nameBytes }) {
+          continue
+        }
+        if state.edges[edge] == nil, state.edges.count >= Limits.edges {
+          edge = Edge(source: "other", destination: "other", route: "", code: counts.code / 100 * 100)
+        }
+        var sum = Counts()
+        sum.requests = counts.requests
+        sum.latency.add(counts.latency)
+        state.edges[edge, default: Window(zero: Counts())].add(now) { $0.add(sum) }
+      }
+      for counts in report.filters.prefix(501) { Self.add(counts, now, &state) }
+    }
+  }
+
+  private static func add(_ counts: Weft_Discovery_V1_FilterCounts, _ now: Double, _ state: inout State) {
+    var filter = Filter(filter: counts.filter, bundle: counts.bundle, digest: counts.digest, variant: counts.variant)
+    if [filter.filter, filter.bundle, filter.digest, filter.variant].contains(where: {
+      $0.utf8.count > Limits.nameBytes
+    }) {
+      return
+    }
+    if state.filters[filter] == nil, state.filters.count >= Limits.filters {
+      filter = Filter(filter: "other", bundle: "", digest: "", variant: "")
+    }
+    var sum = FilterCounts()
+    sum.calls = counts.calls
+    sum.errors = counts.errors
+    sum.denied = counts.denied
+    sum.failures = counts.failures
+    sum.same = counts.same
+    sum.different = counts.different
+    sum.latency.add(counts.latency)
+    state.filters[filter, default: Window(zero: FilterCounts())].add(now) { $0.add(sum) }
+    guard !counts.samples.isEmpty else { return }
+    let new = counts.samples.prefix(Limits.samples).map { String($0.prefix(Limits.sampleBytes)) }
+    state.samples[filter] = ((state.samples[filter] ?? []) + new).suffix(Limits.samples)
+  }
+
+  /// A copy of everything, in the order of names.
+  public func snapshot() -> Snapshot {
+    let now = clock()
+    return state.withLock { state in
+      Snapshot(
+        edges: state.edges.map { edge, window in
+          Snapshot.EdgeFigures(edge: edge, total: window.total, lastMinute: window.recent(now) { $0.add($1) })
+        }.sorted {
+          ($0.edge.source, $0.edge.destination, $0.edge.route, $0.edge.code)
+            < ($1.edge.source, $1.edge.destination, $1.edge.route, $1.edge.code)
+        },
+        filters: state.filters.map { filter, window in
+          Snapshot.FilterFigures(
+            filter: filter, total: window.total, lastMinute: window.recent(now) { $0.add($1) },
+            samples: state.samples[filter] ?? [])
+        }.sorted {
+          ($0.filter.filter, $0.filter.digest, $0.filter.variant) < (
+            $1.filter.filter, $1.filter.digest, $1.filter.variant
+          )
+        }, reports: state.reports)
+    }
+  }
+}
+
+extension [UInt64] {
+  /// Bucket by bucket; what lies beyond the last one is counted in it.
+  fileprivate mutating func add(_ other: [UInt64]) {
+    for (index, count) in other.prefix(64).enumerated() { self[Swift.min(index, self.count - 1)] &+= count }
+  }
+}

@@ -1,0 +1,72 @@
+import Glibc
+import Testing
+
+@Suite("The control plane", .endToEnd)
+struct ControlTests {
+  private func start(_ folder: TemporaryFolder, _ port: Int, _ arguments: [String] = [], run: Int = 0) throws
+    -> ChildProcess
+  {
+    let process = try ChildProcess(
+      WeftBinary.path,
+      ["control", "--data", folder.path("data"), "--discovery", "127.0.0.1:\(port)"] + arguments, in: folder,
+      name: "control\(run)")
+    try eventually("the control plane to be ready") {
+      if let end = process.end { throw MalformedMessage("it ended at once, \(end): \(process.errorOutput)") }
+      return process.errorOutput.contains("ready")
+    }
+    return process
+  }
+
+  @Test("starts with nothing, presents a certificate of its own root, and ends on SIGTERM")
+  func startsAndEnds() throws {
+    let folder = try TemporaryFolder()
+    let port = try ReservedPort()
+    var fingerprints: Set<String> = []
+    for run in 0..<2 {
+      let process = try start(folder, port.number, ["--advertise", "control.example.net"], run: run)
+      #expect(process.errorOutput.contains("127.0.0.1:\(port.number)"))
+      let handshake = try Tool.run(
+        "sh",
+        [
+          "-c",
+          "openssl s_client -connect 127.0.0.1:\(port.number) -alpn h2 -showcerts </dev/null > \(folder.path("out")) 2>&1; "
+            + "awk '/BEGIN CERT/{n++} n>0{print > \"\(folder.path("cert"))\" n} /END CERT/{}' \(folder.path("out")); "
+            + "openssl x509 -in \(folder.path("cert1")) -noout -text; openssl x509 -in \(folder.path("cert2")) -noout -fingerprint",
+        ])
+      #expect(handshake.output.contains("DNS:control.example.net") && handshake.output.contains("DNS:weft-control"))
+      #expect(handshake.output.contains("IP Address:127.0.0.1"))
+      let session = readFile(folder.path("out")) ?? ""
+      #expect(session.contains("ALPN protocol: h2") && session.contains("TLSv1.3"))
+      fingerprints.insert(
+        handshake.output.split(separator: "\n").first { $0.contains("ingerprint=") }.map(String.init) ?? "")
+      process.signal(SIGTERM)
+      #expect(try process.waitForEnd() == .exited(0))
+    }
+    // The root outlives the process.
+    #expect(fingerprints.count == 1 && fingerprints.first?.isEmpty == false)
+  }
+
+  @Test("says what is wrong when it cannot start")
+  func refusals() throws {
+    let folder = try TemporaryFolder()
+    let port = try ReservedPort()
+    let process = try start(folder, port.number)
+    func run(_ arguments: [String]) throws -> ToolResult { try Tool.run(WeftBinary.path, ["control"] + arguments) }
+    let taken = try run(["--data", folder.path("other"), "--discovery", "127.0.0.1:\(port.number)"])
+    #expect(taken.code == 1 && taken.errorOutput.contains("another process listens there"))
+    let used = try run(["--data", folder.path("data"), "--discovery", "127.0.0.1:0"])
+    #expect(used.code == 1 && used.errorOutput.contains(folder.path("data")))
+    let file = try run(["--data", "/dev/null/x", "--discovery", "127.0.0.1:0"])
+    #expect(file.code == 1 && file.errorOutput.contains("/dev/null/x"))
+    process.signal(SIGTERM)
+    #expect(try process.waitForEnd() == .exited(0))
+    unlink(folder.path("data/ca.key-file"))
+    let keyless = try run(["--data", folder.path("data"), "--discovery", "127.0.0.1:0"])
+    #expect(keyless.code == 1 && keyless.errorOutput.contains("ca.key-file is missing"))
+    for usage in [
+      ["--discovery", "nonsense"], ["--store", "mysql"], ["--certificate-lifetime", "1y"], ["--ca-key", "k"],
+    ] {
+      #expect(try run(usage).code == 2, "\(usage)")
+    }
+  }
+}
