@@ -172,6 +172,7 @@ let package = Package(
       dependencies: [
         "WeftControl", "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig",
         .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "NIOSSL", package: "swift-nio-ssl"),

@@ -28,14 +28,17 @@ enum Terminal {
   static func printError(_ text: String) { write(text + "\n", to: 2) }
 
   /// Writes all of `text`, whatever the descriptor takes at a time.
-  static func write(_ text: String, to fd: Int32) {
+  /// - Returns: whether it could be written.
+  @discardableResult
+  static func write(_ text: String, to fd: Int32) -> Bool {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let n = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
       if n < 0 && errno == EINTR { continue }
-      if n <= 0 { return }
+      if n <= 0 { return false }
       bytes = bytes.dropFirst(n)
     }
+    return true
   }
 
   /// `text` with what a terminal would obey made visible.

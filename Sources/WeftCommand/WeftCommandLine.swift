@@ -66,5 +66,8 @@ struct WeftRoot: ParsableCommand {
     subcommands: [
       RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self, BundleCommand.self,
       ControlCommand.self,
+      ApplyCommand.self, DiffCommand.self, GetCommand.self, DescribeCommand.self, DeleteCommand.self,
+      HistoryCommand.self, RollbackCommand.self, WatchCommand.self, StatusCommand.self, EventsCommand.self,
+      TokenCommand.self, ContextCommand.self,
     ])
 }

@@ -39,6 +39,17 @@ public struct ConfigDocuments: Sendable {
     self.init(parsing: Array(text.utf8), file: file)
   }
 
+  /// One document of a file alone.
+  public init(_ root: ConfigNode) {
+    roots = [root]
+    diagnostics = []
+  }
+
+  /// A document that was not written in a file: messages name `source` and no line.
+  public init(_ value: JSONValue, source: String) {
+    self.init(trees: [value.tree], diagnostics: [], file: source)
+  }
+
   private init(trees: [ConfigTree], diagnostics: [Diagnostic], file: String) {
     roots = trees.filter { $0.content != .null }.map { ConfigNode(tree: $0, file: file) }
     self.diagnostics = diagnostics

@@ -3,6 +3,8 @@ public indirect enum FieldPath: Sendable, Hashable, CustomStringConvertible {
   case root
   case field(FieldPath, String)
   case index(FieldPath, Int)
+  /// Written down elsewhere; shown as it is.
+  case verbatim(String)
 
   /// The path of field `name` of the mapping at this path.
   public func appending(_ name: String) -> FieldPath { .field(self, name) }
@@ -26,6 +28,7 @@ public indirect enum FieldPath: Sendable, Hashable, CustomStringConvertible {
   private func write(to text: inout String, indices: Bool) {
     switch self {
     case .root: break
+    case .verbatim(let path): text += path
     case .index(let parent, let index):
       parent.write(to: &text, indices: indices)
       text += indices ? "[\(index)]" : "[]"
@@ -48,4 +51,9 @@ public indirect enum FieldPath: Sendable, Hashable, CustomStringConvertible {
     default: false
     }
   }
+}
+
+extension FieldPath {
+  /// A path that somebody else has written down: it is shown as it is.
+  public static func text(_ text: String) -> FieldPath { text.isEmpty ? .root : .verbatim(text) }
 }

@@ -3,49 +3,66 @@ public enum ConfigLoader {
   /// How many files are read at most.
   public static let maxFiles = 10_000
 
+  /// What files and folders hold, before it is looked at.
+  public struct Sources: Sendable {
+    /// Of each file, in order.
+    public fileprivate(set) var documents: [ConfigDocuments] = []
+    /// What could not be read.
+    public fileprivate(set) var problems: [Diagnostic] = []
+    public fileprivate(set) var files: [String] = []
+    public fileprivate(set) var folders: [String] = []
+  }
+
   /// Reads every file of `paths`, and every `*.yaml`, `*.yml` and `*.json` directly in its folders, in order. Never
   /// fails: what cannot be read is among the diagnostics.
   public static func load(paths: [String]) -> LoadedConfiguration {
+    let sources = read(paths: paths)
     var decoder = ResourceDecoder()
-    var problems: [Diagnostic] = []
-    var files: [String] = []
-    var folders: [String] = []
+    for documents in sources.documents { decoder.add(documents) }
+    return finish(&decoder, sources.problems, files: sources.files, folders: sources.folders)
+  }
+
+  /// Reads the documents of files and folders, as `load(paths:)` does.
+  public static func read(paths: [String]) -> Sources {
+    var sources = Sources()
     var seen: Set<ConfigFile.Identity> = []
 
     func read(_ path: String) {
       do throws(ConfigFile.Failure) {
         let (content, identity) = try ConfigFile.read(path)
         guard seen.insert(identity).inserted else { return }
-        files.append(path)
-        guard files.count <= maxFiles else { return }
+        sources.files.append(path)
+        guard sources.files.count <= maxFiles else { return }
         guard !content.isEmpty else {
           // Mostly a file that is being written at this moment: taken for what it says, it would end all traffic.
-          return problems.append(
+          return sources.problems.append(
             Diagnostic(at: SourceLocation(file: path), "is empty; write into it, if only a comment, or delete it"))
         }
-        decoder.add(ConfigDocuments(parsing: content, file: path))
+        sources.documents.append(ConfigDocuments(parsing: content, file: path))
       } catch {
-        problems.append(Diagnostic(at: SourceLocation(file: path), error.message))
+        sources.problems.append(Diagnostic(at: SourceLocation(file: path), error.message))
       }
     }
 
     for path in paths {
       switch ConfigFile.find(path) {
       case .file(let path): read(path)
-      case .failure(let message): problems.append(Diagnostic(at: SourceLocation(file: path), message))
+      case .failure(let message): sources.problems.append(Diagnostic(at: SourceLocation(file: path), message))
       case .folder(let path, let names):
-        folders.append(path)
+        sources.folders.append(path)
         if names.isEmpty {
-          problems.append(Diagnostic(.warning, at: SourceLocation(file: path), "holds no *.yaml, *.yml or *.json file"))
+          sources.problems.append(
+            Diagnostic(.warning, at: SourceLocation(file: path), "holds no *.yaml, *.yml or *.json file"))
         }
         for name in names { read(path.hasSuffix("/") ? path + name : "\(path)/\(name)") }
       }
     }
-    if files.count > maxFiles, let last = files.last {
-      problems.append(
-        Diagnostic(at: SourceLocation(file: last), "\(files.count) files are given; at most \(maxFiles) are read"))
+    if sources.files.count > maxFiles, let last = sources.files.last {
+      sources.problems.append(
+        Diagnostic(
+          at: SourceLocation(file: last), "\(sources.files.count) files are given; at most \(maxFiles) are read"))
     }
-    return finish(&decoder, problems, files: files, folders: folders)
+    return sources
   }
 
   /// Reads text as if it were `file`.
@@ -53,6 +70,13 @@ public enum ConfigLoader {
     var decoder = ResourceDecoder()
     decoder.add(ConfigDocuments(parsing: text, file: file))
     return finish(&decoder, [], files: [file], folders: [])
+  }
+
+  /// Takes resources that have been read already, each under the source's name that its locations give.
+  public static func load(documents: [ConfigDocuments], sources: [String]) -> LoadedConfiguration {
+    var decoder = ResourceDecoder()
+    for document in documents { decoder.add(document) }
+    return finish(&decoder, [], files: sources, folders: [])
   }
 
   private static func finish(

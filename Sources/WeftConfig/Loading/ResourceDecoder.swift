@@ -7,10 +7,12 @@ struct ResourceDecoder {
 
   private struct Kind: Sendable {
     let versions: [String]
+    let isNamespaced: Bool
     let decode: Decode
 
     init<R: Resource>(_ type: R.Type, _ table: @escaping @Sendable (inout ResourceSet, R) -> R?) {
       versions = R.versions
+      isNamespaced = R.isNamespaced
       decode = { decoder, reader in decoder.decode(R.self, reader, table) }
     }
   }
@@ -32,10 +34,16 @@ struct ResourceDecoder {
     Namespace.kind: Kind(Namespace.self) { $0.namespaces.add($1) },
     WeftService.kind: Kind(WeftService.self) { $0.weftServices.add($1) },
     FilterResource.kind: Kind(FilterResource.self) { $0.filters.add($1) },
+    FilterBundleResource.kind: Kind(FilterBundleResource.self) { $0.filterBundles.add($1) },
     ProxyResource.kind: Kind(ProxyResource.self) { set, proxy in
       set.proxies.all.first ?? set.proxies.add(proxy)
     },
   ]
+
+  static var knownKinds: [KnownKinds.Entry] {
+    kinds.map { KnownKinds.Entry(kind: $0.key, versions: $0.value.versions, isNamespaced: $0.value.isNamespaced) }
+      .sorted { $0.kind < $1.kind }
+  }
 
   /// Kinds of the groups above that exist and are not read.
   private static let skipped: Set<String> = [

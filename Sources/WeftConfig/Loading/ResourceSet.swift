@@ -17,6 +17,7 @@ public struct ResourceSet: Sendable, Equatable {
   public internal(set) var namespaces = ResourceTable<Namespace>()
   public internal(set) var weftServices = ResourceTable<WeftService>()
   public internal(set) var filters = ResourceTable<FilterResource>()
+  public internal(set) var filterBundles = ResourceTable<FilterBundleResource>()
   public internal(set) var proxies = ResourceTable<ProxyResource>()
 
   /// Resources that exist and could not be decoded: a reference to one is not reported a second time.
@@ -70,7 +71,8 @@ public struct ResourceSet: Sendable, Equatable {
       && left.services == right.services
       && left.endpointSlices == right.endpointSlices && left.secrets == right.secrets
       && left.configMaps == right.configMaps && left.namespaces == right.namespaces
-      && left.weftServices == right.weftServices && left.filters == right.filters && left.proxies == right.proxies
+      && left.weftServices == right.weftServices && left.filters == right.filters
+      && left.filterBundles == right.filterBundles && left.proxies == right.proxies
   }
 }
 

@@ -35,6 +35,18 @@ public enum Proxy {
     let load = ConfigurationLoad(options, registry: registry, metrics: MetricsRegistry(), logger: log)
     return (load.diagnostics, load.snapshot?.summary ?? "")
   }
+
+  /// Compiles what was read elsewhere, and gives what only compiling finds: mistakes in the configurations of filters,
+  /// in certificates and routes.
+  public static func check(
+    _ loaded: LoadedConfiguration, bundleFolders: [String], registry: FilterRegistry, log: Logger
+  ) -> [Diagnostic] {
+    var compiler = ConfigurationCompiler(
+      resources: loaded.resources, registry: registry, metrics: MetricsRegistry(), logger: log,
+      bundleFolders: bundleFolders)
+    _ = compiler.compile(version: 1)
+    return compiler.diagnostics + AccessLogs.check(loaded.resources.proxy?.accessLog ?? [])
+  }
 }
 
 extension Snapshot {

@@ -1,0 +1,123 @@
+import ArgumentParser
+import Foundation
+import WeftConfig
+import WeftControl
+import WeftStore
+
+struct DescribeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "describe",
+    abstract: "Tell everything about one resource: content, findings, who refuses it and why, recent events.",
+    discussion: """
+      Example:
+        weft describe httproute shop
+      """)
+
+  @Argument(help: ArgumentHelp("The kind, or KIND/NAME.", valueName: "kind"))
+  var kind: String
+
+  @Argument(help: ArgumentHelp("The resource's name.", valueName: "name"))
+  var name: String?
+
+  @OptionGroup var namespace: NamespaceOption
+  @OptionGroup var client: ClientOptions
+
+  func run() throws {
+    let (kind, names) = ResourceReference.split(kind, name.map { [$0] } ?? [])
+    guard let name = names.first else { throw ValidationError("say what to describe: KIND NAME") }
+    let (json, namespace) = (client.json, namespace)
+    try client.withClient { client, resolved in
+      let (type, value) = try await ResourceReference(kind: kind)
+        .resource(name, namespace: namespace.resolve(resolved), client)
+      let key = ResourceKey(
+        group: type.kind.group, kind: type.kind.kind, namespace: value["metadata"]?["namespace"]?.string ?? "",
+        name: name)
+      let subject = key.namespace.isEmpty ? name : "\(key.namespace)/\(name)"
+      let findings =
+        try await client.get("/weft/v1/findings")["findings"]?.array?.compactMap { ResourceFinding($0) } ?? []
+      let about = findings.filter { $0.resource == key }
+      let rejections =
+        try await client.get(
+          "/weft/v1/rejections", [("type", type.discoveryType), ("name", subject)])["rejections"]?.array ?? []
+      let events = try await client.get("/weft/v1/events")["events"]?.array ?? []
+      let recent = events.filter { $0["subject"]?.string?.contains(subject) == true }.suffix(10)
+      let versions = try await client.get(HistoryCommand.path(key), [("limit", "5")])["versions"]?.array ?? []
+      if json {
+        let all: JSONValue = [
+          "resource": value, "rejections": .array(rejections), "events": .array(Array(recent)),
+          "history": .array(versions),
+          "findings": .array(
+            about.map {
+              ["severity": $0.isError ? "error" : "warning", "path": .string($0.path), "message": .string($0.message)]
+            }),
+        ]
+        return print(all.text)
+      }
+      show(value, type, about, rejections, Array(recent), versions)
+    }
+  }
+}
+
+private func show(
+  _ value: JSONValue, _ type: ResourceType, _ findings: [ResourceFinding], _ rejections: [JSONValue],
+  _ events: [JSONValue], _ versions: [JSONValue]
+) {
+  let metadata = value["metadata"]
+  var head = Table(columns: ["", ""])
+  head.add(["Name", metadata?["name"]?.string ?? ""])
+  if let namespace = metadata?["namespace"]?.string { head.add(["Namespace", namespace]) }
+  head.add(["Kind", "\(type.kind.kind), \(value["apiVersion"]?.string ?? "")"])
+  for (title, field) in [("Labels", "labels"), ("Annotations", "annotations")] {
+    for (index, member) in (metadata?[field]?.object ?? [:]).sorted(by: { $0.key < $1.key }).enumerated() {
+      head.add([index == 0 ? title : "", Terminal.harmless("\(member.key)=\(member.value.string ?? "")")])
+    }
+  }
+  let created = metadata?["creationTimestamp"]?.string
+  head.add(["Created", "\(created ?? "") (\(ResourceTable.age(created)) ago)"])
+  head.add([
+    "Version",
+    "generation \(metadata?["generation"]?.int ?? 0), revision \(metadata?["resourceVersion"]?.string ?? "")",
+  ])
+  var text = head.body
+  func section(_ title: String, _ body: String) { text += "\n\(Terminal.styled(title, .bold))\n\(body)" }
+  func indented(_ text: String) -> String {
+    text.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : "  \($0)" }
+      .joined(separator: "\n")
+  }
+  var content = value
+  for field in ["apiVersion", "kind", "metadata"] { content[field] = nil }
+  section("Content", indented(Terminal.harmless(content.yaml)))
+  if !findings.isEmpty {
+    section(
+      "Findings",
+      findings.map { finding in
+        let word = finding.isError ? Terminal.styled("error", .red) : Terminal.styled("warning", .yellow)
+        return "  \(word) \(finding.path.isEmpty ? "" : "\(finding.path): ")\(Terminal.harmless(finding.message))\n"
+      }.joined())
+  }
+  if rejections.isEmpty {
+    section("Refused by", "  no proxy\n")
+  } else {
+    section(
+      "Refused by",
+      rejections.map { rejection in
+        let since = rejection["since"]?.double ?? 0
+        let age = ResourceTable.duration(Date().timeIntervalSince1970 - since)
+        return
+          "  \(Terminal.styled(Terminal.harmless(rejection["proxy"]?.string ?? ""), .red)), for \(age); it goes on with what it had\n"
+          + indented(indented(Terminal.harmless(rejection["message"]?.string ?? ""))) + "\n"
+      }.joined())
+  }
+  if !versions.isEmpty {
+    var table = Table(columns: ["", "", "", ""])
+    for version in versions {
+      table.add([
+        "  \(version["revision"]?.string ?? "")", version["time"]?.string ?? "",
+        Terminal.harmless(version["who"]?.string ?? ""), version["verb"]?.string ?? "",
+      ])
+    }
+    section("History", table.body)
+  }
+  if !events.isEmpty { section("Events", events.map { "  \(EventsCommand.text($0))\n" }.joined()) }
+  Terminal.write(text, to: 1)
+}

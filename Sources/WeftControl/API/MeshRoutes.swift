@@ -1,0 +1,95 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import WeftConfig
+import WeftStore
+
+/// What runs in the mesh.
+struct MeshRoutes: Sendable {
+  let mesh: any MeshStatus
+  let store: any Store
+  let resources: ResourceService
+  let watches: WatchRoute
+  let version: String
+
+  var endpoints: [APIEndpoint] {
+    [
+      APIEndpoint(.get, "/weft/v1/status", .read, "The control plane and the proxies in numbers", status),
+      APIEndpoint(
+        .get, "/weft/v1/proxies", .read, "All proxies: version, state, certificate, bundles",
+        { _, _ in Response(["proxies": try Self.json(await mesh.proxies())]) }),
+      APIEndpoint(
+        .get, "/weft/v1/proxies/{kind}/{namespace}/{name}/{instance}", .read, "One proxy",
+        { _, context in
+          let id = try ["kind", "namespace", "name", "instance"].map(context.parameter).joined(separator: "/")
+          guard let proxy = await mesh.proxy(id) else { throw APIProblem(.notFound, "no proxy \(id.prefix(300))") }
+          return Response(try Self.json(proxy))
+        }),
+      APIEndpoint(
+        .get, "/weft/v1/rejections", .read, "Which proxies refuse a resource, and why", query: ["type", "name"],
+        { request, _ in
+          let query = APIQuery(request)
+          guard let type = query.text("type"), let name = query.text("name") else {
+            throw APIProblem(.badRequest, "say which: ?type=GROUP/VERSION/KIND&name=NAMESPACE/NAME")
+          }
+          return Response(["rejections": try Self.json(await mesh.rejections(type: type, name: name))])
+        }),
+      APIEndpoint(
+        .get, "/weft/v1/events", .read, "What happened in the mesh, oldest first; with watch=1 as it happens",
+        query: ["after", "watch", "timeoutSeconds"], events),
+    ]
+  }
+
+  private static func json(_ value: some Encodable) throws -> JSONValue {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.withoutEscapingSlashes]
+    return try JSONValue(parsing: Array(encoder.encode(value)), file: "status.json")
+  }
+
+  @Sendable private func status(_ request: Request, _ context: APIContext) async throws -> Response {
+    let proxies = await mesh.proxies()
+    var states: [String: JSONValue] = [:]
+    for state in [ProxyStatus.Sync.synced, .syncing, .stale, .disconnected] {
+      states[state.rawValue] = .number("\(proxies.count { $0.sync == state })")
+    }
+    let findings = try await resources.findings()
+    return Response([
+      "version": .string(version), "revision": .string("\(try await store.revision())"),
+      "proxies": .object(states), "rejections": .number("\(proxies.reduce(0) { $0 + $1.rejections.count })"),
+      "errors": .number("\(findings.count { $0.isError })"),
+      "warnings": .number("\(findings.count { !$0.isError })"),
+    ])
+  }
+
+  @Sendable private func events(_ request: Request, _ context: APIContext) async throws -> Response {
+    let query = APIQuery(request)
+    let after = try query.revision("after") ?? 0
+    guard try query.flag("watch") else {
+      return Response(["events": try Self.json(await mesh.events(after: after))])
+    }
+    try watches.enter()
+    let place = WatchRoute.Place(watches)
+    let end = try query.number("timeoutSeconds", in: 1...86_400).map { ContinuousClock.now + .seconds($0) }
+    let mesh = mesh
+    return Response(
+      status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
+      body: ResponseBody { writer in
+        defer { place.give() }
+        var last = after
+        var silent = 0
+        while end.map({ ContinuousClock.now < $0 }) ?? true {
+          let events = await mesh.events(after: last)
+          for event in events {
+            try await writer.write(WatchRoute.line(try Self.json(event)))
+            last = max(last, event.number)
+          }
+          silent = events.isEmpty ? silent + 1 : 0
+          if silent % 30 == 29 { try await writer.write(ByteBuffer(string: "\n")) }
+          // Ends at once when the control plane goes away.
+          do { try await Task.sleepUnlessShutdown(.milliseconds(500)) } catch { break }
+        }
+        try await writer.finish(nil)
+      })
+  }
+}

@@ -1,0 +1,35 @@
+import WeftConfig
+import WeftStore
+
+/// Checks sets of resources as `weft check` does.
+public struct ResourceValidator: Sendable {
+  /// What only the data plane can check: the configurations of filters, route tables, certificates. Gives errors and
+  /// warnings; their places are those of the resources that they are about.
+  public typealias DataPlaneCheck = @Sendable (LoadedConfiguration) -> [Diagnostic]
+
+  private let dataPlane: DataPlaneCheck
+
+  public init(dataPlane: @escaping DataPlaneCheck = { _ in [] }) { self.dataPlane = dataPlane }
+
+  /// Everything there is to say about a set of resources.
+  func findings(_ documents: [ResourceKey: ConfigDocuments]) -> Set<ResourceFinding> {
+    // Each proxy has its own settings: several of these resources may lie in a store, but no proxy reads more than one.
+    let isSettings = { (key: ResourceKey) in key.kind == "Proxy" && key.group == "weft.dev" }
+    let together = documents.filter { !isSettings($0.key) }.sorted { $0.key < $1.key }
+    let loaded = ConfigLoader.load(documents: together.map(\.value), sources: together.map(\.key.source))
+    var diagnostics = loaded.diagnostics + dataPlane(loaded)
+    for (key, settings) in documents.filter({ isSettings($0.key) }) {
+      diagnostics += ConfigLoader.load(documents: [settings], sources: [key.source]).diagnostics
+    }
+    let keys = Dictionary(uniqueKeysWithValues: documents.keys.map { ($0.source, $0) })
+    return Set(
+      diagnostics.compactMap { diagnostic in
+        // Whether sidecars are there at this moment is no matter of configuration, and Workloads are not looked at.
+        if diagnostic.severity == .warning, diagnostic.message.contains("Workload") { return nil }
+        // A message may name the place of another resource; its line is of no use to anybody.
+        return ResourceFinding(
+          isError: diagnostic.severity == .error, resource: keys[diagnostic.location.file],
+          path: diagnostic.path.description, diagnostic.message)
+      })
+  }
+}
