@@ -170,7 +170,7 @@ let package = Package(
     .testTarget(
       name: "WeftControlTests",
       dependencies: [
-        "WeftControl", "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig",
+        "WeftControl", "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),

@@ -23,6 +23,8 @@ struct BundleCommand: ParsableCommand {
       BundleNewCommand.self, BundleEditorCommand.self, BundleCheckCommand.self, BundlePackCommand.self,
       BundleDigestCommand.self,
       BundleKeygenCommand.self, BundleSignCommand.self, BundleVerifyCommand.self, BundleInspectCommand.self,
+      BundlePushCommand.self, BundleListCommand.self, BundlePullCommand.self, BundleTagCommand.self,
+      BundleRemoveCommand.self, BundleCollectCommand.self,
     ])
 
   /// Reads a bundle, or says what is wrong with it and ends with 1.

@@ -78,7 +78,7 @@ struct ClientOptions: ParsableArguments {
   ) throws -> Result {
     try Findings.orExit(json: json) {
       let resolved = try resolve()
-      return try Blocking.run {
+      return try AsyncWork.run {
         let client = try ControlClient(resolved)
         do {
           let result = try await body(client, resolved)

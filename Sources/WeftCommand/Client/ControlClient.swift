@@ -1,7 +1,6 @@
 import AsyncHTTPClient
 import Foundation
 import NIOCore
-import NIOFoundationCompat
 import NIOHTTP1
 import NIOSSL
 import WeftConfig
@@ -33,6 +32,8 @@ struct ControlClient: Sendable {
     var configuration = HTTPClient.Configuration()
     configuration.timeout.connect = .seconds(10)
     configuration.redirectConfiguration = .disallow
+    // A control plane that is not there is said at once; watches try again by themselves.
+    configuration.connectionPool.retryConnectionEstablishment = false
     if url.scheme == "https" {
       var tls = TLSConfiguration.makeClientConfiguration()
       if let ca = options.ca { tls.trustRoots = .file(ca) }

@@ -74,8 +74,13 @@ struct LineDifference {
     }
     let (before, after) = (split(old), split(new))
     let changes = after.difference(from: before)
-    let removed = Set(changes.removals.map { $0.offset })
-    let added = Set(changes.insertions.map { $0.offset })
+    func offset(_ change: CollectionDifference<String>.Change) -> Int {
+      switch change {
+      case .remove(let offset, _, _), .insert(let offset, _, _): offset
+      }
+    }
+    let removed = Set(changes.removals.map(offset))
+    let added = Set(changes.insertions.map(offset))
     var (i, j) = (0, 0)
     while i < before.count || j < after.count {
       if i < before.count, removed.contains(i) {

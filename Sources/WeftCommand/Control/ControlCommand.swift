@@ -71,6 +71,7 @@ struct ControlCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Name of this replica (default: the host's name).", valueName: "name"))
   var replica: String?
 
+  @OptionGroup var api: APIFlags
   @OptionGroup var logging: LogOptions
 
   func validate() throws {
@@ -107,11 +108,12 @@ struct ControlCommand: ParsableCommand {
       let options = try options()
       let logger = log.logger("control")
       let asText = logging.logFormat == .text
+      let (api, apiLog) = (api, log.logger("api"))
       try AsyncWork.run {
         let plane = try await ControlPlane.open(options, log: logger)
         let signals = EndSignals { plane.stop() }
-        ControlSummary(plane).write(to: logger, asText: asText)
-        try await plane.run()
+        ControlSummary(plane, api: api.api).write(to: logger, asText: asText)
+        try await plane.run(with: [{ plane in try await api.serve(plane, log: apiLog) }])
         withExtendedLifetime(signals) {}
       }
     } catch let error as ExitCode { throw error } catch {
@@ -124,6 +126,7 @@ struct ControlCommand: ParsableCommand {
     switch error {
     case let error as IdentityError: error.description
     case let error as StoreError: error.description
+    case let error as APIStartError: error.description
     default: String(describing: error)
     }
   }

@@ -5,11 +5,18 @@ import WeftControl
 struct ControlSummary {
   private let plane: ControlPlane
 
-  init(_ plane: ControlPlane) { self.plane = plane }
+  private let api: String
+
+  /// - Parameter api: where the HTTP API listens, or `off`.
+  init(_ plane: ControlPlane, api: String) {
+    self.plane = plane
+    self.api = api
+  }
 
   func write(to log: Logger, asText: Bool) {
     if asText {
       var table = Table(columns: ["what", "where"])
+      table.add(["api", api])
       table.add(["discovery", plane.discovery.description])
       table.add(["data", plane.options.dataFolder])
       table.add(["trust domain", plane.authority.trustDomain])

@@ -41,11 +41,13 @@ public struct APIServer: Service {
 
   /// - Parameters:
   ///   - joining: makes tokens for proxies; nil: there is no authority.
+  ///   - registry: where bundles are pushed; nil: nowhere.
   ///   - metrics: what `/metrics` shows besides.
   ///   - onReady: called with the port once requests are taken.
   public init(
     _ options: APIOptions, resources: ResourceService, mesh: any MeshStatus, joining: (any JoinTokenIssuer)? = nil,
-    metrics: [any MetricsSource] = [], log: Logger, onReady: @escaping @Sendable (Int) async -> Void = { _ in }
+    registry: BundleRegistry? = nil, metrics: [any MetricsSource] = [], log: Logger,
+    onReady: @escaping @Sendable (Int) async -> Void = { _ in }
   ) {
     self.options = options
     self.log = log
@@ -59,6 +61,7 @@ public struct APIServer: Service {
         mesh: mesh, store: resources.store, resources: resources, watches: watches, version: options.version
       ).endpoints
     endpoints += TokenRoutes(tokens: tokens, joining: joining).endpoints
+    if let registry { endpoints += BundleRoutes(registry: registry).endpoints }
     // The document describes these as well, so it is made with them in a first round.
     func control(_ document: JSONValue) -> [APIEndpoint] {
       ControlRoutes(
@@ -109,7 +112,16 @@ public struct APIServer: Service {
       configuration: ApplicationConfiguration(
         address: .hostname(options.host, port: options.port), serverName: nil, backlog: 256),
       onServerRunning: { channel in await ready(channel.localAddress?.port ?? 0) }, logger: log)
-    try await application.run()
+    // A cancelled server would cut off requests under way: it is told to end instead, and given some seconds.
+    var configuration = ServiceGroupConfiguration(services: [application], logger: log)
+    configuration.maximumGracefulShutdownDuration = .seconds(5)
+    let group = ServiceGroup(configuration: configuration)
+    let serving = Task { try await group.run() }
+    try await withTaskCancellationHandler {
+      try await serving.value
+    } onCancel: {
+      Task { await group.triggerGracefulShutdown() }
+    }
   }
 
   private func server() throws -> HTTPServerBuilder {

@@ -12,7 +12,7 @@ public struct ResourceList: Sendable {
 }
 
 /// One version of a resource.
-public struct ResourceVersion: Sendable {
+public struct ResourceRevision: Sendable {
   public let revision: Revision
   /// nil: deleted.
   public let value: JSONValue?
@@ -83,7 +83,7 @@ extension ResourceService {
 
   /// Versions of a resource that are still kept, newest first, with who made them.
   public nonisolated func history(_ key: ResourceKey, limit: Int = 50) async throws(ResourceProblem)
-    -> [ResourceVersion]
+    -> [ResourceRevision]
   {
     do {
       let entries = try await store.history(key.path, limit: limit)
@@ -92,7 +92,7 @@ extension ResourceService {
           entry["revision"]?.string.map { ($0, entry) }
         }, uniquingKeysWith: { first, _ in first })
       return entries.map { entry in
-        ResourceVersion(
+        ResourceRevision(
           revision: entry.modified,
           value: ResourceDocument(entry).map { $0.shown(revision: entry.modified) },
           audit: changes["\(entry.modified)"])

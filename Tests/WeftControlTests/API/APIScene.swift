@@ -21,6 +21,7 @@ struct APIScene: Sendable {
 
   let server: APIServer
   let resources: ResourceService
+  let registry: BundleRegistry
   let port: Int
 
   /// Serves while `body` runs.
@@ -29,11 +30,12 @@ struct APIScene: Sendable {
   ) async throws {
     let folder = try TemporaryFolder()
     let resources = ResourceService(try await SQLiteStore(folder: folder.path))
+    let registry = BundleRegistry(resources.store, blobs: BlobStore(folder: folder.path + "/blobs"))
     var options = APIOptions()
     options.port = 0
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     let server = APIServer(
-      options, resources: resources, mesh: mesh, joining: joining,
+      options, resources: resources, mesh: mesh, joining: joining, registry: registry,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onReady: { continuation.yield($0) })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -46,7 +48,7 @@ struct APIScene: Sendable {
         break
       }
       guard let port else { return try await group.waitForAll() }
-      try await body(APIScene(server: server, resources: resources, port: port))
+      try await body(APIScene(server: server, resources: resources, registry: registry, port: port))
       group.cancelAll()
     }
     await resources.store.close()

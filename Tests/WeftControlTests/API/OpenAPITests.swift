@@ -20,7 +20,7 @@ struct OpenAPITests {
       for (path, item) in paths {
         // A name that nothing has; a watch would not end.
         var concrete = path
-        for name in ["namespace", "name", "group", "kind", "instance"] {
+        for name in ["namespace", "name", "group", "kind", "instance", "reference", "digest"] {
           concrete = concrete.replacing(
             "{\(name)}", with: name == "kind" ? "Filter" : name == "group" ? "weft.dev" : "none")
         }
@@ -61,7 +61,9 @@ struct OpenAPITests {
     let root = #filePath.split(separator: "/").dropLast(4).reduce("") { "\($0)/\($1)" }
     let page = try String(contentsOfFile: root + "/docs/api.md", encoding: .utf8)
     let resources = ResourceService(EmptyStore())
-    let server = APIServer(APIOptions(), resources: resources, mesh: NoProxies(), log: .init(label: "test"))
+    let registry = BundleRegistry(resources.store, blobs: BlobStore(folder: "/"))
+    let server = APIServer(
+      APIOptions(), resources: resources, mesh: NoProxies(), registry: registry, log: .init(label: "test"))
     for endpoint in server.endpoints {
       #expect(
         page.contains("`\(endpoint.method.rawValue) \(endpoint.path)`"), "\(endpoint.method.rawValue) \(endpoint.path)")
