@@ -130,10 +130,16 @@ let package = Package(
     .target(
       name: "WeftMesh",
       dependencies: [
-        "WeftProtocol", "WeftIdentity", "WeftConfig", "WeftBundle", "WeftProxy",
+        "WeftProtocol", "WeftIdentity", "WeftConfig", "WeftBundle", "WeftProxy", "WeftTelemetry", "WeftIO",
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "X509", package: "swift-certificates"),
+        .product(name: "SwiftASN1", package: "swift-asn1"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "Logging", package: "swift-log"),
       ]),
 
@@ -179,7 +185,8 @@ let package = Package(
         .product(name: "X509", package: "swift-certificates"),
         .product(name: "Logging", package: "swift-log"),
       ]),
-    .testTarget(name: "WeftMeshTests", dependencies: ["WeftMesh"]),
+    .testTarget(
+      name: "WeftMeshTests", dependencies: ["WeftMesh", "WeftControl", "WeftStore", "WeftProxy", "WeftTelemetry"]),
     // Drives the built binary; depends on it so that it is built.
     .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),
   ],

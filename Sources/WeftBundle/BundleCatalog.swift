@@ -19,12 +19,16 @@ public final class BundleCatalog: Sendable {
   }
 
   private let folders: [String]
+  private let named: [String: String]
   private let trust: BundleTrust
   private let state = Mutex(State())
 
-  /// - Parameter folders: where bundles are looked up by name.
-  public init(folders: [String] = [], trust: BundleTrust = .anybody) {
+  /// - Parameters:
+  ///   - folders: where bundles are looked up by name.
+  ///   - named: the folder or archive of bundles that are known by name; these come first.
+  public init(folders: [String] = [], named: [String: String] = [:], trust: BundleTrust = .anybody) {
     self.folders = folders
+    self.named = named
     self.trust = trust
   }
 
@@ -89,6 +93,7 @@ public final class BundleCatalog: Sendable {
     guard !name.contains("/"), name != ".", name != ".." else {
       throw node.error("write a path as \"./\(name)\"; without it, this is the name of a bundle, which has no \"/\"")
     }
+    if let place = named[name] { return place }
     for folder in folders {
       let candidates = ["\(folder)/\(name)", "\(folder)/\(name)\(BundleLayout.archiveSuffix)"]
       candidates.forEach(note)

@@ -69,5 +69,6 @@ struct WeftRoot: ParsableCommand {
       ApplyCommand.self, DiffCommand.self, GetCommand.self, DescribeCommand.self, DeleteCommand.self,
       HistoryCommand.self, RollbackCommand.self, WatchCommand.self, StatusCommand.self, EventsCommand.self,
       TokenCommand.self, ContextCommand.self,
+      GatewayCommand.self, SidecarCommand.self, JoinCommand.self,
     ])
 }

@@ -4,6 +4,8 @@ import WeftTelemetry
 /// detail and the sentence that the client reads.
 enum Failure: UInt8 {
   case noRoute
+  case meshServiceUnknown
+  case meshServiceTimeout
   case routingFailed
   case noSuchBackend
   case noHealthyUpstream
@@ -40,7 +42,7 @@ enum Failure: UInt8 {
     case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge, .routingFailed: 500
     case .misdirected: 421
     case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamTLSFailure, .upstreamReset, .overflow,
-      .requestLimit, .retryLimit, .overloaded:
+      .requestLimit, .retryLimit, .overloaded, .meshServiceUnknown, .meshServiceTimeout:
       503
     case .upstreamProtocolError, .upgradeUnsupported, .upgradeRefused: 502
     case .responseHeaderTimeout, .perTryTimeout, .upstreamIdleTimeout, .requestTimeout: 504
@@ -54,7 +56,7 @@ enum Failure: UInt8 {
 
   var flags: ResponseFlags {
     switch self {
-    case .noRoute: .noRouteFound
+    case .noRoute, .meshServiceUnknown, .meshServiceTimeout: .noRouteFound
     case .noSuchBackend: .noServiceFound
     case .noHealthyUpstream: .noHealthyUpstream
     case .connectFailure, .connectTimeout, .upstreamTLSFailure: .upstreamConnectionFailure
@@ -75,6 +77,8 @@ enum Failure: UInt8 {
   var details: StaticString {
     switch self {
     case .noRoute: "route_not_found"
+    case .meshServiceUnknown: "mesh_service_unknown"
+    case .meshServiceTimeout: "mesh_service_timeout"
     case .routingFailed: "route_expression_limit"
     case .noSuchBackend: "backend_not_found"
     case .noHealthyUpstream: "no_healthy_upstream"
@@ -111,6 +115,8 @@ enum Failure: UInt8 {
   var message: StaticString {
     switch self {
     case .noRoute: "no route matches this host and path\n"
+    case .meshServiceUnknown: "no service of the mesh has this name\n"
+    case .meshServiceTimeout: "the control plane did not say in time whether the mesh has a service of this name\n"
     case .routingFailed: "a route's regular expression hit its limits\n"
     case .noSuchBackend: "the route names a backend that does not exist\n"
     case .noHealthyUpstream: "no healthy upstream\n"

@@ -34,6 +34,6 @@ import Testing
       "  parentRefs: [{group: weft.dev, kind: Service, name: web}]\n  rules: [{backendRefs: [{group: weft.dev, name: web}]}]"
     )
     let found = diagnostics(text)
-    #expect(found.count == 1 && found[0].contains("waits"), "\(found)")
+    #expect(found.count == 1 && found[0].contains("a sidecar does"), "\(found)")
   }
 }

@@ -20,7 +20,7 @@ import Testing
     ),
     (
       "{name: core, port: 80}",
-      "Service default/core has no EndpointSlice and no clusterIP; requests for it are answered with 503"
+      "Service default/core has no EndpointSlice, Workload or clusterIP; requests for it are answered with 503"
     ),
     (
       "{name: core, port: 81}",

@@ -50,6 +50,17 @@ public struct ConfigDocuments: Sendable {
     self.init(trees: [value.tree], diagnostics: [], file: source)
   }
 
+  /// Reads JSON whatever `source`, which messages name in place of a file, is called.
+  public init(json text: [UInt8], source: String) {
+    guard text.count <= Limits.bytes else {
+      let message = "the resource has \(text.count) bytes and the limit is \(Limits.bytes)"
+      self.init(trees: [], diagnostics: [Diagnostic(.error, at: SourceLocation(file: source), message)], file: source)
+      return
+    }
+    let result = JSONReader.read(text, file: source)
+    self.init(trees: result.trees, diagnostics: result.diagnostics, file: source)
+  }
+
   private init(trees: [ConfigTree], diagnostics: [Diagnostic], file: String) {
     roots = trees.filter { $0.content != .null }.map { ConfigNode(tree: $0, file: file) }
     self.diagnostics = diagnostics

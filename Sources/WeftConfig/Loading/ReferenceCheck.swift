@@ -50,11 +50,12 @@ struct ReferenceCheck {
 
   private mutating func check<Route: RequestRoute>(_ route: Route) {
     checkParents(route)
-    for attachment in resources.attachments(of: route).attached {
+    let isServed = resources.gateways.all.contains { $0.meshRole == .outbound }
+    for attachment in isServed ? [] : resources.attachments(of: route).attached {
       guard case .service(let service, _) = attachment.target else { continue }
       diagnostics.append(
         route.origin.warning(
-          "\(Route.kind.kind) \(route.name) is attached to \(service), whose traffic no listener takes yet: it is compiled and waits"
+          "\(Route.kind.kind) \(route.name) is attached to \(service), whose traffic no listener takes here: a sidecar does, or a Gateway with the annotation weft.dev/mesh: outbound"
         ))
     }
     for unresolved in resources.unresolved(of: route) {
@@ -91,16 +92,25 @@ struct ReferenceCheck {
   }
 
   private mutating func checkEndpoints<Route: RequestRoute>(_ reference: BackendReference, of route: Route) {
-    guard
-      case .service(let service, _) = resources.resolve(
-        reference, from: Route.kind, in: route.metadata.namespace)
-    else { return }
+    let service: KubernetesService
+    switch resources.resolve(reference, from: Route.kind, in: route.metadata.namespace) {
+    case .service(let found, _): service = found
+    case .weftService(let found):
+      if found.endpoints.isEmpty, resources.workloads(of: found.name).isEmpty {
+        diagnostics.append(
+          reference.origin.warning(
+            "Service \(found.name) has neither endpoints nor Workloads; requests for it are answered with 503"))
+      }
+      return
+    case .unresolved: return
+    }
     if service.type != .externalName, resources.endpointSlices(of: service.name).isEmpty,
+      resources.workloads(of: service.name).isEmpty,
       !AddressSyntax.isIP(service.clusterIP ?? "")
     {
       diagnostics.append(
         reference.origin.warning(
-          "Service \(service.name) has no EndpointSlice and no clusterIP; requests for it are answered with 503"))
+          "Service \(service.name) has no EndpointSlice, Workload or clusterIP; requests for it are answered with 503"))
     }
   }
 

@@ -33,6 +33,7 @@ struct ResourceDecoder {
     ConfigMap.kind: Kind(ConfigMap.self) { $0.configMaps.add($1) },
     Namespace.kind: Kind(Namespace.self) { $0.namespaces.add($1) },
     WeftService.kind: Kind(WeftService.self) { $0.weftServices.add($1) },
+    Workload.kind: Kind(Workload.self) { $0.workloads.add($1) },
     FilterResource.kind: Kind(FilterResource.self) { $0.filters.add($1) },
     FilterBundleResource.kind: Kind(FilterBundleResource.self) { $0.filterBundles.add($1) },
     ProxyResource.kind: Kind(ProxyResource.self) { set, proxy in
@@ -58,6 +59,7 @@ struct ResourceDecoder {
 
   mutating func finish() {
     resources.indexSlices()
+    resources.indexWorkloads()
     resources.indexRouteConflicts()
   }
 

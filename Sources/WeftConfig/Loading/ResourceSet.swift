@@ -16,6 +16,7 @@ public struct ResourceSet: Sendable, Equatable {
   public internal(set) var configMaps = ResourceTable<ConfigMap>()
   public internal(set) var namespaces = ResourceTable<Namespace>()
   public internal(set) var weftServices = ResourceTable<WeftService>()
+  public internal(set) var workloads = ResourceTable<Workload>()
   public internal(set) var filters = ResourceTable<FilterResource>()
   public internal(set) var filterBundles = ResourceTable<FilterBundleResource>()
   public internal(set) var proxies = ResourceTable<ProxyResource>()
@@ -23,6 +24,7 @@ public struct ResourceSet: Sendable, Equatable {
   /// Resources that exist and could not be decoded: a reference to one is not reported a second time.
   var invalid: Set<ResourceIdentifier> = []
   private var slicesByService: [ResourceName: [Int]] = [:]
+  private var workloadsByService: [ResourceName: [Int]] = [:]
   /// Where routes must not be attached, because one of the other kind is; see `RouteConflicts`.
   private var routeConflicts = RouteConflicts()
 
@@ -34,6 +36,11 @@ public struct ResourceSet: Sendable, Equatable {
   /// The EndpointSlices of a core Service.
   public func endpointSlices(of service: ResourceName) -> [EndpointSlice] {
     (slicesByService[service] ?? []).map { endpointSlices.all[$0] }
+  }
+
+  /// The workloads of a service, of either kind.
+  public func workloads(of service: ResourceName) -> [Workload] {
+    (workloadsByService[service] ?? []).map { workloads.all[$0] }
   }
 
   /// The labels of a namespace, with the one that Kubernetes gives each.
@@ -49,6 +56,14 @@ public struct ResourceSet: Sendable, Equatable {
       guard let service = slice.serviceName else { continue }
       let name = ResourceName(namespace: slice.metadata.namespace, name: service)
       slicesByService[name, default: []].append(position)
+    }
+  }
+
+  mutating func indexWorkloads() {
+    workloadsByService = [:]
+    for (position, workload) in workloads.all.enumerated() {
+      let name = ResourceName(namespace: workload.metadata.namespace, name: workload.service)
+      workloadsByService[name, default: []].append(position)
     }
   }
 
@@ -71,7 +86,7 @@ public struct ResourceSet: Sendable, Equatable {
       && left.services == right.services
       && left.endpointSlices == right.endpointSlices && left.secrets == right.secrets
       && left.configMaps == right.configMaps && left.namespaces == right.namespaces
-      && left.weftServices == right.weftServices && left.filters == right.filters
+      && left.weftServices == right.weftServices && left.workloads == right.workloads && left.filters == right.filters
       && left.filterBundles == right.filterBundles && left.proxies == right.proxies
   }
 }

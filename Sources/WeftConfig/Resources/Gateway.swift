@@ -15,8 +15,21 @@ public struct Gateway: Resource {
     public static let unixSocket = "weft.dev/UnixSocket"
   }
 
+  /// What a Gateway is for in the mesh.
+  public enum MeshRole: String, Sendable, Hashable, CaseIterable {
+    /// Its HTTP listeners take requests of the workload beside the proxy for every Service, by host.
+    case outbound
+    /// Its listeners take requests for the workload beside the proxy.
+    case inbound
+  }
+
+  /// The annotation that gives a Gateway a role in the mesh.
+  public static let meshAnnotation = "weft.dev/mesh"
+
   public let metadata: ResourceMetadata
   public let origin: Origin
+  /// nil: traffic from outside comes in here.
+  public let meshRole: MeshRole?
   /// Accepted and not looked at: every Gateway that Weft is given is its own.
   public let className: String?
   public let listeners: [Listener]
@@ -27,6 +40,11 @@ public struct Gateway: Resource {
   public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
     self.metadata = metadata
     origin = Origin(reader.node)
+    let role = metadata.annotations[Gateway.meshAnnotation]
+    meshRole = role.flatMap(MeshRole.init)
+    if let role, meshRole == nil {
+      reader.error("metadata", "annotation \(Gateway.meshAnnotation) is \"outbound\" or \"inbound\", not \"\(role)\"")
+    }
     let spec = reader.object("spec")
     className = spec.optionalString("gatewayClassName", .length(1...253))
     listeners = spec.objects("listeners", count: Bounds.listeners) { Listener($0, namespace: metadata.namespace) }

@@ -1,10 +1,11 @@
-/// `weft.dev/v1 Service`: endpoints by address, for use outside Kubernetes.
+/// `weft.dev/v1 Service`: endpoints by address, or the workloads that carry its name, for use outside Kubernetes.
 public struct WeftService: Resource {
   public static let kind = ResourceKind(group: ResourceKind.weft, kind: "Service")
   public static let versions = ["v1"]
 
   public let metadata: ResourceMetadata
   public let origin: Origin
+  /// Empty: those of its Workloads.
   public let endpoints: [ServiceEndpoint]
   public let traffic: TrafficSettings
 
@@ -12,7 +13,9 @@ public struct WeftService: Resource {
     self.metadata = metadata
     origin = Origin(reader.node)
     let spec = reader.object("spec")
-    endpoints = spec.list("endpoints", count: 1...Bounds.endpoints.upperBound, ServiceEndpoint.init)
+    endpoints =
+      spec.has("endpoints")
+      ? spec.list("endpoints", count: 1...Bounds.endpoints.upperBound, ServiceEndpoint.init) : []
     traffic = TrafficSettings(spec)
   }
 }

@@ -55,7 +55,8 @@ final class HealthProbe {
     completion: @escaping (Outcome) -> Void
   ) {
     self.check = check
-    context = service.tls
+    let isPlain = service.isMesh && service.addresses.contains { $0.address == address && $0.isPlain }
+    context = isPlain ? nil : service.tls
     isHTTP2 = check.type == .grpc || (check.type == .http && service.isHTTP2)
     negotiates = check.type == .http && service.negotiates
     if let port = check.port.flatMap(UInt16.init(exactly:)), let ip = address.ip {

@@ -27,21 +27,22 @@ struct ConfigurationLoad {
   init(
     _ options: ProxyOptions, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger, version: UInt64 = 1,
     resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil, renewed: [String: ServiceSpec] = [:],
-    tickets: TicketKeys? = nil
+    tickets: TicketKeys? = nil, set: ConfigurationSet? = nil
   ) {
     began = UnixTime.nanoseconds() / 1_000_000
     switch options.source {
     case .paths(let paths): loaded = ConfigLoader.load(paths: paths)
     case .commandLine(let listen, let to, let filters):
       loaded = ConfigLoader.load(listen: listen, to: to, filters: filters)
+    case .feed: loaded = ConfigLoader.load(documents: set?.documents ?? [], sources: set?.sources ?? [])
     }
     var found = loaded.diagnostics
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: metrics, logger: logger,
-      bundleFolders: options.bundleFolders, resolved: resolved, previous: previous,
+      bundleFolders: options.bundleFolders, bundles: set?.bundles ?? [:], resolved: resolved, previous: previous,
       renewed: renewed, tickets: tickets)
     // Compiled even when there are errors, so that one run reports everything.
-    let compiled = compiler.compile(version: version)
+    let compiled = compiler.compile(version: version, onDemand: set.map { MeshOnDemand(absent: $0.absentHosts) })
     found += compiler.diagnostics
     found += AccessLogs.check(loaded.resources.proxy?.accessLog ?? [])
     if options.isStrict {

@@ -22,7 +22,7 @@ public enum Proxy {
   /// - Throws: `SystemError` when the system has nothing to run on.
   public static func run(
     _ options: ProxyOptions, registry: FilterRegistry, writer: LogWriter, log: ProcessLog,
-    onReady: (Summary) -> Void
+    onReady: @escaping (Summary) -> Void
   ) throws -> Int32 {
     let supervisor = try Supervisor(options, registry: registry, writer: writer, processLog: log)
     return supervisor.run { onReady($0.startSummary) }

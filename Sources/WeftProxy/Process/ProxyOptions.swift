@@ -7,6 +7,8 @@ public struct ProxyOptions: Sendable {
     case paths([String])
     /// `weft run --listen ... --to ...`.
     case commandLine(listen: [String], to: [String], filters: [String])
+    /// Sets of documents, one after the other; the proxy waits for the first.
+    case feed(any ConfigurationFeed)
   }
 
   public var source: Source

@@ -30,6 +30,8 @@ final class Supervisor {
   private(set) var lastReload = ReloadStatus()
   private var version: UInt64 = 0
   private(set) var isDraining = false
+  /// The workers drain.
+  private var hasBegunDraining = false
   private(set) var isReady = false
   private var exitCode: Int32 = 0
   private let started = MonotonicTime.milliseconds()
@@ -40,6 +42,11 @@ final class Supervisor {
   private var names: NameTable?
   let health: HealthMonitor
   private var admin: AdminServer?
+  /// To be told of the first configuration of a feed.
+  private var onReady: ((Supervisor) -> Void)?
+
+  /// Milliseconds that the feed has to say elsewhere that this proxy drains.
+  private static let withdrawalTime: UInt64 = 3_000
 
   /// A worker whose loop has not turned for this long is stuck.
   private static let stallTime: UInt64 = 3_000_000_000
@@ -63,7 +70,7 @@ final class Supervisor {
 
   /// Runs until a signal ends it.
   /// - Returns: the exit code.
-  func run(onReady: (Supervisor) -> Void) -> Int32 {
+  func run(onReady: @escaping (Supervisor) -> Void) -> Int32 {
     do {
       // Before any thread starts, so that all of them leave the signals to this one.
       let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
@@ -85,34 +92,52 @@ final class Supervisor {
       }
       log.warning("the secrets of all TLS connections are written to \(path): whoever reads it reads the traffic")
     }
-    // Before reading, so that a change meanwhile is not missed.
-    if options.watchesFiles, case .paths(let paths) = options.source { watch(paths) }
-    let first = load()
-    guard let snapshot = first.snapshot else {
-      for diagnostic in first.diagnostics { log.error("\(diagnostic)") }
-      log.critical("the configuration has errors; nothing was started")
-      return 1
+    if let feed {
+      do { try serveAdmin() } catch {
+        log.critical("cannot start: \(error)")
+        return 1
+      }
+      self.onReady = onReady
+      defer { self.onReady = nil }
+      feed.start { [mailbox] in _ = mailbox.send(.feedChanged) }
+      loop.run()
+    } else {
+      // Before reading, so that a change meanwhile is not missed.
+      if options.watchesFiles, case .paths(let paths) = options.source { watch(paths) }
+      let first = load()
+      guard let snapshot = first.snapshot else {
+        for diagnostic in first.diagnostics { log.error("\(diagnostic)") }
+        log.critical("the configuration has errors; nothing was started")
+        return 1
+      }
+      do { try begin(snapshot, first) } catch {
+        log.critical("cannot start: \(error)")
+        stopNow()
+        return 1
+      }
+      onReady(self)
+      loop.run()
     }
+    for worker in workers { worker.join() }
+    writer.flush(timeout: 2_000_000_000)
+    return exitCode
+  }
+
+  /// Puts the first configuration into force.
+  private func begin(_ snapshot: Snapshot, _ first: ConfigurationLoad) throws {
     for warning in first.warnings { log.warning("\(warning)") }
-    do {
-      try startWorkers()
-      try apply(snapshot, first)
-      if let address = options.admin { admin = try AdminServer(address, supervisor: self) }
-    } catch {
-      log.critical("cannot start: \(error)")
-      stopNow()
-      return 1
-    }
+    if workers.isEmpty { try startWorkers() }
+    try apply(snapshot, first)
+    try serveAdmin()
     if options.watchesFiles { watch(first.watchedPaths, since: first.began) }
     isReady = true
     scheduleWatchdog()
     scheduleTicketRotation()
-    onReady(self)
     ProcessMemory.releaseStartPages()
-    loop.run()
-    for worker in workers { worker.join() }
-    writer.flush(timeout: 2_000_000_000)
-    return exitCode
+  }
+
+  private func serveAdmin() throws {
+    if admin == nil, let address = options.admin { admin = try AdminServer(address, supervisor: self) }
   }
 
   private func startWorkers() throws {
@@ -130,18 +155,46 @@ final class Supervisor {
 
   // MARK: Configuration
 
-  private func load() -> ConfigurationLoad {
+  private var feed: (any ConfigurationFeed)? {
+    if case .feed(let feed) = options.source { feed } else { nil }
+  }
+
+  /// Takes the feed's newest set and puts it into force, or tells the feed why not.
+  private func takeSet() {
+    guard let feed, !isDraining, let set = feed.take() else { return }
+    let load = load(set)
+    guard let new = load.snapshot else {
+      for error in load.errors.prefix(20) { log.error("\(error)") }
+      refuse(load.errors.map(\.description))
+      return feed.finished(set, .refused(load.errors))
+    }
+    let isFirst = !isReady
+    do {
+      if isFirst { try begin(new, load) } else { try apply(new, load) }
+    } catch {
+      refuse(["\(error)"])
+      let diagnostic = error as? Diagnostic ?? Diagnostic(at: SourceLocation(file: ""), "\(error)")
+      return feed.finished(set, .refused([diagnostic]))
+    }
+    log.info("configuration \(new.version) applied: \(new.summary)")
+    feed.finished(set, .applied(load.warnings))
+    guard isFirst else { return }
+    onReady?(self)
+    feed.serving(RunningProxy(metrics: { [metrics] in metrics.snapshot() }))
+  }
+
+  private func load(_ set: ConfigurationSet? = nil) -> ConfigurationLoad {
     version += 1
     let load = ConfigurationLoad(
       options, registry: registry, metrics: metrics, logger: log, version: version, resolved: names?.addresses ?? [:],
-      previous: snapshot, renewed: renewed, tickets: tickets)
+      previous: snapshot, renewed: renewed, tickets: tickets, set: set)
     return load
   }
 
   /// Reads the configuration again and puts it into force, or says why not and keeps the one that runs.
   @discardableResult
   func reload(reason: String) -> Bool {
-    if isDraining { return false }
+    if isDraining || feed != nil { return false }
     let load = load()
     for warning in load.warnings { log.warning("\(warning)") }
     guard let new = load.snapshot else {
@@ -162,7 +215,9 @@ final class Supervisor {
   }
 
   private func refuse(_ errors: [String]) {
-    log.error("the new configuration was refused; configuration \(snapshot?.version ?? 0) stays in force")
+    log.error(
+      snapshot.map { "the new configuration was refused; configuration \($0.version) stays in force" }
+        ?? "the first configuration was refused")
     lastReload = ReloadStatus(succeeded: false, errors: errors, at: wallClock())
     status.reloaded("rejected", ok: false)
   }
@@ -226,8 +281,13 @@ final class Supervisor {
   // MARK: Workers
 
   private func readMailbox() {
+    var wanted: Set<String> = []
+    var hasSet = false
     mailbox.drain { message in
       switch message {
+      case .wants(let host): wanted.insert(host)
+      case .feedChanged: hasSet = true
+      case .drainNow: drainNow()
       case .applied, .dispose: break  // a disposed snapshot is freed with the message
       case .stopped(let index):
         workers[index].isStopped = true
@@ -239,6 +299,8 @@ final class Supervisor {
         if workers.allSatisfy(\.isStopped) { loop.stop() }
       }
     }
+    if hasSet { takeSet() }
+    if !wanted.isEmpty { feed?.wanted(wanted) }
   }
 
   private func scheduleWatchdog() {
@@ -305,6 +367,17 @@ final class Supervisor {
     isDraining = true
     let limit = snapshot?.settings.drainTimeout ?? 30_000
     log.notice("draining (\(reason)): no new connections, requests under way have \(limit / 1000) s")
+    guard let feed else { return drainNow() }
+    // Whoever sends requests here learns first that it must not.
+    feed.draining { [mailbox] in _ = mailbox.send(.drainNow) }
+    loop.after(Self.withdrawalTime) { [weak self] in self?.drainNow() }
+  }
+
+  private func drainNow() {
+    if hasBegunDraining { return }
+    hasBegunDraining = true
+    if workers.allSatisfy(\.isStopped) { return loop.stop() }
+    let limit = snapshot?.settings.drainTimeout ?? 30_000
     for worker in workers { _ = worker.control.mailbox.send(.drain) }
     loop.after(UInt64(max(limit, 1))) { [weak self] in
       guard let self, !workers.allSatisfy(\.isStopped) else { return }

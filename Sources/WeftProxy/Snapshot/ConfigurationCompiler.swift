@@ -43,7 +43,8 @@ struct ConfigurationCompiler {
 
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
-    bundleFolders: [String] = [], resolved: [String: [IPAddress]] = [:], previous: Snapshot? = nil,
+    bundleFolders: [String] = [], bundles named: [String: String] = [:], resolved: [String: [IPAddress]] = [:],
+    previous: Snapshot? = nil,
     renewed: [String: ServiceSpec] = [:], tickets: TicketKeys? = nil
   ) {
     self.tickets = tickets
@@ -53,10 +54,10 @@ struct ConfigurationCompiler {
     self.metrics = metrics
     self.logger = logger
     do {
-      bundles = BundleCatalog(folders: bundleFolders, trust: try BundleTrust(resources.proxy))
+      bundles = BundleCatalog(folders: bundleFolders, named: named, trust: try BundleTrust(resources.proxy))
     } catch {
       // Nothing is put into force; what else is wrong is still found.
-      bundles = BundleCatalog(folders: bundleFolders)
+      bundles = BundleCatalog(folders: bundleFolders, named: named)
       diagnostics = error.diagnostics
     }
     self.resolved = resolved
@@ -66,7 +67,7 @@ struct ConfigurationCompiler {
   }
 
   /// - Returns: nil when there was an error; `diagnostics` says which.
-  mutating func compile(version: UInt64) -> Snapshot? {
+  mutating func compile(version: UInt64, onDemand: MeshOnDemand? = nil) -> Snapshot? {
     compileServices()
     serviceNames = Set(serviceIndex.keys)
     for filter in resources.filters.all { _ = named(filter) }  // also those that no route uses are checked
@@ -76,7 +77,7 @@ struct ConfigurationCompiler {
     if diagnostics.contains(where: { $0.severity == .error }) { return nil }
     return Snapshot(
       version: version, listeners: listeners, mesh: mesh, rules: rules, services: services, filters: filters,
-      settings: ProxySettings(resources.proxy))
+      settings: ProxySettings(resources.proxy), onDemand: onDemand)
   }
 
   mutating func report(_ error: any Error, at origin: Origin) {
@@ -95,7 +96,8 @@ struct ConfigurationCompiler {
       let traffic = resources.traffic(service.traffic, of: WeftService.kind, service.name, port: nil)
       let name = ServiceCompiler.name(service)
       let spec = ServiceCompiler.spec(
-        service, traffic, carriesGRPC: grpc.contains(name), previous: previousServices[name],
+        service, traffic, workloads: resources.workloads(of: service.name), carriesGRPC: grpc.contains(name),
+        previous: previousServices[name],
         resolve: { addresses(of: $0, NameRefresh(traffic.dns)) })
       add(secured(spec, WeftService.kind, service.name, port: nil))
     }
@@ -114,9 +116,26 @@ struct ConfigurationCompiler {
   private mutating func secured(
     _ spec: ServiceSpec, _ kind: ResourceKind, _ name: ResourceName, port: String?
   ) -> ServiceSpec {
+    // The mesh encrypts by itself: a policy is about what lies behind the sidecar.
+    if let secured = meshSecured(spec, name) { return secured }
     let previous = previousServices[spec.name]?.tls
     switch tls.client(
       kind, name, port: port, protocols: spec.protocols, previous: previous)
+    {
+    case .plain: return spec
+    case .encrypted(let context): return spec.with(context)
+    case .unusable: return spec.withoutEndpoints()
+    }
+  }
+
+  /// The specification of a service some of whose workloads take mutual TLS; nil: none does.
+  private mutating func meshSecured(_ spec: ServiceSpec, _ name: ResourceName) -> ServiceSpec? {
+    let workloads = resources.workloads(of: name).filter { $0.isServing && $0.isMutualTLS }
+    guard spec.isMesh, let first = workloads.first else { return nil }
+    let identities = Set(workloads.compactMap(\.identity)).sorted()
+    switch tls.mesh(
+      name, identities: identities, protocols: spec.protocols,
+      previous: previousServices[spec.name]?.tls, first.origin)
     {
     case .plain: return spec
     case .encrypted(let context): return spec.with(context)
@@ -156,7 +175,8 @@ struct ConfigurationCompiler {
       let traffic = resources.traffic(service.traffic, of: WeftService.kind, service.name, port: nil)
       let key = ServiceCompiler.name(service)
       let spec = ServiceCompiler.spec(
-        service, traffic, carriesGRPC: grpc.contains(key), previous: previous[key]
+        service, traffic, workloads: resources.workloads(of: service.name), carriesGRPC: grpc.contains(key),
+        previous: previous[key]
       ) { name in
         isNamed = true
         return resolved[name] ?? []
@@ -267,16 +287,16 @@ struct ConfigurationCompiler {
     }
     for route in resources.tcpRoutes.all.sorted(by: Self.precedes) { compile(route, route.rules, &ports) }
     for route in resources.tlsRoutes.all.sorted(by: Self.precedes) { compile(route, route.rules, &ports) }
+    mesh.give(to: &ports, resources) { directRule($0, $1) }
     routes = ports.routes
-    let (services, meshProblems) = mesh.finish()
-    diagnostics += meshProblems
+    diagnostics += mesh.check(ports)
     do {
       let (listeners, problems) = ports.finish(tickets: try tickets ?? TicketKeys())
       diagnostics += problems
-      return (listeners, services)
+      return (listeners, mesh.attached)
     } catch {
       diagnostics.append(Origin(SourceLocation(file: "")).error("\(error)"))
-      return ([], services)
+      return ([], mesh.attached)
     }
   }
 
@@ -298,11 +318,23 @@ struct ConfigurationCompiler {
           spec.order.match = m
           switch attachment.target {
           case .listener(let name): ports.add(spec, listener: name)
-          case .service(let service, let port): mesh.add(spec, to: service, port: port, origin: route.origin)
+          case .service(let service, let port):
+            mesh.add(spec, to: service, port: port, from: route.metadata.namespace, origin: route.origin)
           }
         }
       }
     }
+  }
+
+  /// A rule that sends everything to a service of the mesh; nil when it is not compiled.
+  private mutating func directRule(_ service: ResourceIdentifier, _ port: KubernetesService.Port?) -> Int? {
+    let name = port.map { "\(service.name):\($0.port)" } ?? service.name.description
+    guard let index = serviceIndex[name] else { return nil }
+    rules.append(
+      RuleSpec(
+        name: name, backends: [RuleSpec.Backend(weight: 1, service: index, filters: [])], requestTimeout: 0,
+        backendTimeout: 0))
+    return rules.count - 1
   }
 
   /// The older route first, then the first by name.

@@ -16,12 +16,15 @@ struct ListenerPorts {
     var connections: [(hostname: String?, action: ConnectionTable.Action)] = []
     /// Of a plain TCP port.
     var plain: ConnectionTable.Action?
+    var meshNamespace: String?
     let origin: Origin
   }
 
   private var ports: [Port] = []
   private var index: [SocketAddress: Int] = [:]
   private var listeners: [ListenerName: [(port: Int, hostname: String)]] = [:]
+  /// Listeners that take requests for services of the mesh.
+  private(set) var outbound: [ListenerName] = []
   private var modes: [ListenerName: ListenerTLS.Mode] = [:]
   private(set) var diagnostics: [Diagnostic] = []
 
@@ -74,6 +77,10 @@ struct ListenerPorts {
       ports.append(Port(address: address, name: "\(gateway.name)/\(listener.name)", origin: listener.origin))
     }
     ports[port].hostnames.append(listener.hostname ?? "*")
+    if gateway.meshRole == .outbound, listener.protocol == .http {
+      ports[port].meshNamespace = gateway.metadata.namespace
+      if !outbound.contains(name) { outbound.append(name) }
+    }
     switch listener.protocol {
     case .tcp: ports[port].plain = .refuse
     case .https: ports[port].connections.append((listener.hostname, .http))
@@ -123,7 +130,7 @@ struct ListenerPorts {
         specs.append(
           ListenerSpec(
             name: port.name, address: port.address, routes: table, tls: tls, connections: connections,
-            origin: port.origin))
+            meshNamespace: port.meshNamespace, origin: port.origin))
       } catch {
         problems.append(port.origin.error("\(error)"))
       }

@@ -10,11 +10,13 @@ enum ServiceCompiler {
 
   /// - Parameters:
   ///   - traffic: its settings, with those of a policy.
+  ///   - workloads: its endpoints, where it has none of its own.
   ///   - carriesGRPC: a GRPCRoute names the service.
   ///   - previous: what was in force so far: what is known of its endpoints is carried over.
   ///   - resolve: the addresses of a name, as far as they are known.
   static func spec(
-    _ service: WeftService, _ traffic: TrafficSettings, carriesGRPC: Bool = false, previous: ServiceSpec?,
+    _ service: WeftService, _ traffic: TrafficSettings, workloads: [Workload], carriesGRPC: Bool = false,
+    previous: ServiceSpec?,
     resolve: (String) -> [IPAddress]
   ) -> ServiceSpec {
     var addresses: [ServiceSpec.Address] = []
@@ -32,14 +34,16 @@ enum ServiceCompiler {
         addresses.append(.init(address: address, weight: weight))
       }
     }
+    var isMesh = false
+    if service.endpoints.isEmpty { (addresses, isMesh) = mesh(workloads) }
     return spec(
-      name(service), addresses, traffic, traffic.protocol ?? (carriesGRPC ? .http2 : .auto)
+      name(service), addresses, traffic, traffic.protocol ?? (carriesGRPC ? .http2 : .auto), isMesh: isMesh
     ).watched(traffic, previous: previous)
   }
 
   private static func spec(
     _ name: String, _ addresses: [ServiceSpec.Address], _ traffic: TrafficSettings,
-    _ version: TrafficSettings.ApplicationProtocol
+    _ version: TrafficSettings.ApplicationProtocol, isMesh: Bool
   ) -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: addresses, loadBalancing: LoadBalancing(traffic.loadBalancer),
@@ -51,11 +55,26 @@ enum ServiceCompiler {
         idle: Int32(clamping: traffic.tcpKeepalive.time.nanoseconds / 1_000_000_000),
         interval: Int32(clamping: max(1, traffic.tcpKeepalive.interval.nanoseconds / 1_000_000_000)),
         probes: Int32(clamping: traffic.tcpKeepalive.probes)),
-      isHTTP2: version == .http2, negotiates: version == .auto)
+      isHTTP2: version == .http2, negotiates: version == .auto, isMesh: isMesh)
+  }
+
+  /// The workloads that take requests. Where one takes mutual TLS, the others' connections stay plain.
+  private static func mesh(_ workloads: [Workload]) -> ([ServiceSpec.Address], isMesh: Bool) {
+    let serving = workloads.filter(\.isServing)
+    let isMesh = serving.contains(where: \.isMutualTLS)
+    var seen: Set<SocketAddress> = []
+    let addresses: [ServiceSpec.Address] = serving.compactMap { workload in
+      guard let ip = IPAddress(workload.address), let port = UInt16(exactly: workload.port) else { return nil }
+      let address = SocketAddress(ip, port: port)
+      guard seen.insert(address).inserted else { return nil }
+      return .init(
+        address: address, weight: UInt32(clamping: workload.weight), isPlain: isMesh && !workload.isMutualTLS)
+    }
+    return (addresses, isMesh)
   }
 
   /// The ready endpoints of a core Service's port, from its EndpointSlices; of an ExternalName, from its name; without
-  /// slices, the cluster's address.
+  /// slices, its workloads; without these, the cluster's address.
   static func spec(
     _ service: KubernetesService, _ port: KubernetesService.Port, _ resources: ResourceSet, carriesGRPC: Bool = false,
     previous: ServiceSpec?,
@@ -63,8 +82,12 @@ enum ServiceCompiler {
   ) -> ServiceSpec {
     var addresses: [ServiceSpec.Address] = []
     let slices = resources.endpointSlices(of: service.name)
+    let workloads = resources.workloads(of: service.name).filter { $0.servicePort ?? port.port == port.port }
+    var isMesh = false
     if service.type == .externalName, let name = service.externalName {
       addresses = external(name, port, resolve)
+    } else if slices.isEmpty, !workloads.isEmpty {
+      (addresses, isMesh) = mesh(workloads)
     } else if slices.isEmpty {
       if let text = service.clusterIP, let ip = IPAddress(text), let number = UInt16(exactly: port.port) {
         addresses = [.init(address: SocketAddress(ip, port: number), weight: 1)]
@@ -76,7 +99,8 @@ enum ServiceCompiler {
     let traffic = resources.traffic(TrafficSettings(), of: KubernetesService.kind, service.name, port: port.name)
     return spec(
       name(service, port), addresses.filter { seen.insert($0.address).inserted }, traffic,
-      port.speaksHTTP2 || port.appProtocol == nil && carriesGRPC ? .http2 : port.isNegotiable ? .auto : .http1
+      port.speaksHTTP2 || port.appProtocol == nil && carriesGRPC ? .http2 : port.isNegotiable ? .auto : .http1,
+      isMesh: isMesh
     ).watched(traffic, previous: previous)
   }
 

@@ -8,17 +8,20 @@ final class Snapshot: Sendable {
   /// Counts up with every configuration applied.
   let version: UInt64
   let listeners: [ListenerSpec]
-  /// Routes of services, which no listener takes up yet.
+  /// Services to which routes are attached.
   let mesh: [MeshSpec]
   let rules: [RuleSpec]
   let services: [ServiceSpec]
   let filters: [FilterSpec]
   let settings: ProxySettings
+  /// nil: services that the configuration does not know do not exist.
+  let onDemand: MeshOnDemand?
 
   init(
     version: UInt64, listeners: [ListenerSpec], mesh: [MeshSpec], rules: [RuleSpec], services: [ServiceSpec],
-    filters: [FilterSpec], settings: ProxySettings
+    filters: [FilterSpec], settings: ProxySettings, onDemand: MeshOnDemand? = nil
   ) {
+    self.onDemand = onDemand
     self.version = version
     self.listeners = listeners
     self.mesh = mesh
@@ -27,6 +30,12 @@ final class Snapshot: Sendable {
     self.filters = filters
     self.settings = settings
   }
+}
+
+/// Services come when a request asks for them.
+struct MeshOnDemand: Sendable {
+  /// Hosts that no service has.
+  let absent: Set<String>
 }
 
 /// An address to listen on, with the routes of all Gateway listeners that share it.
@@ -39,14 +48,16 @@ final class ListenerSpec: Sendable {
   let tls: TLSServerNames?
   /// nil: connections carry HTTP.
   let connections: ConnectionTable?
+  /// Takes requests of the workload beside the proxy for services of the mesh; the namespace of that workload.
+  let meshNamespace: String?
   /// Where the first listener stands in the configuration.
   let origin: Origin
 
   init(
     name: String, address: SocketAddress, routes: RouteTable, tls: TLSServerNames? = nil,
-    connections: ConnectionTable? = nil,
-    origin: Origin
+    connections: ConnectionTable? = nil, meshNamespace: String? = nil, origin: Origin
   ) {
+    self.meshNamespace = meshNamespace
     self.name = OwnedBytes(name)
     self.address = address
     self.routes = routes

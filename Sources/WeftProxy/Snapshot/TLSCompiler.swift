@@ -12,6 +12,7 @@ struct TLSCompiler {
   /// Files whose changes matter.
   private(set) var watchedPaths: Set<String> = []
 
+  private var meshIdentity: (TLSIdentity, TrustStore)?
   private static let fileLimit = 4 << 20
 
   init(_ resources: ResourceSet) { self.resources = resources }
@@ -151,6 +152,49 @@ struct TLSCompiler {
     } catch {
       return .unusable
     }
+  }
+
+  /// How connections to workloads of the mesh are made: with this proxy's own identity, and only to those of the
+  /// service's.
+  mutating func mesh(
+    _ service: ResourceName, identities: [String], protocols: [String], previous: TLSClientContext?, _ origin: Origin
+  ) -> Client {
+    do throws(Stop) {
+      let (identity, trust) = try workloadIdentity(origin)
+      var settings = TLSSettings()
+      settings.protocols = protocols
+      settings.minimumVersion = .v13
+      let chosen = settings
+      let made = try compile(origin) { () throws(TLSFault) in
+        try TLSClientContext(
+          serverName: "\(service.name).\(service.namespace).\(MeshHosts.domain)", trust: trust,
+          subjects: identities.map(SubjectMatch.uri), identity: identity, settings: chosen)
+      }
+      return .encrypted(previous.map { $0.fingerprint == made.fingerprint ? $0 : made } ?? made)
+    } catch {
+      return .unusable
+    }
+  }
+
+  /// The Secret that holds what this proxy shows to others of the mesh, and whom it believes.
+  static let workloadIdentity = ResourceName(namespace: "weft-system", name: "workload-identity")
+
+  private mutating func workloadIdentity(_ origin: Origin) throws(Stop) -> (TLSIdentity, TrustStore) {
+    if let known = meshIdentity { return known }
+    guard let secret = resources.secrets[Self.workloadIdentity], let authorities = secret.data["ca.crt"],
+      let identity = try identity(secret, origin)
+    else {
+      diagnostics.append(
+        origin.warning(
+          "mutual TLS needs this proxy's own identity, a Secret \(Self.workloadIdentity) with tls.crt, tls.key and ca.crt; requests for the service are answered with 503"
+        ))
+      throw .unresolved
+    }
+    let trust = try compile(origin, "Secret \(secret.name)") { () throws(TLSFault) in
+      try TrustStore(authorities: authorities)
+    }
+    meshIdentity = (identity, trust)
+    return (identity, trust)
   }
 
   private mutating func trust(_ policy: BackendTLSPolicy) throws(Stop) -> TrustStore {

@@ -16,6 +16,10 @@ struct Endpoint: ~Copyable {
   let id: UInt64
   let service: ServiceRef
   var weight: UInt32
+  /// Connections to it are plain, whatever the service says of others.
+  private(set) var isPlain = false
+  /// The number of `tls`; 0: connections are plain.
+  private(set) var tlsOwner: UInt64 = 0
   /// The running sum of smooth weighted round-robin.
   var currentWeight: Int64 = 0
   /// Requests under way.
@@ -60,6 +64,16 @@ struct Endpoint: ~Copyable {
     health = new.map(Unmanaged.passRetained)
     old?.release()
   }
+
+  /// - Parameter owner: the number of the service's TLS context.
+  mutating func secure(isPlain: Bool, owner: UInt64) {
+    self.isPlain = isPlain
+    tlsOwner = isPlain ? 0 : owner
+  }
+
+  /// How connections to it are encrypted; nil: they are plain.
+  @inline(__always)
+  var tls: TLSClientContext? { isPlain ? nil : service.pointee.tls }
 
   /// Neither its checks nor its answers speak against it.
   @inline(__always)

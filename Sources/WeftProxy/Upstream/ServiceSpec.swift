@@ -14,6 +14,8 @@ final class ServiceSpec: Sendable {
   struct Address: Sendable, Hashable {
     let address: SocketAddress
     let weight: UInt32
+    /// A workload that takes no mutual TLS: connections to it stay plain where those to others are encrypted.
+    var isPlain = false
   }
 
   /// `namespace/name:port`.
@@ -31,6 +33,8 @@ final class ServiceSpec: Sendable {
   let tls: TLSClientContext?
   /// A policy for it cannot be kept: it has no endpoints, whatever is known of them.
   let isUnusable: Bool
+  /// Some endpoints are workloads that take mutual TLS of the mesh.
+  let isMesh: Bool
   /// nil: endpoints are neither asked nor judged.
   let health: ServiceHealth?
 
@@ -70,8 +74,10 @@ final class ServiceSpec: Sendable {
   init(
     name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive(), isHTTP2: Bool = false,
-    negotiates: Bool = false, tls: TLSClientContext? = nil, isUnusable: Bool = false, health: ServiceHealth? = nil
+    negotiates: Bool = false, tls: TLSClientContext? = nil, isUnusable: Bool = false, health: ServiceHealth? = nil,
+    isMesh: Bool = false
   ) {
+    self.isMesh = isMesh
     self.health = health
     self.isUnusable = isUnusable
     self.tls = tls
@@ -91,7 +97,7 @@ final class ServiceSpec: Sendable {
   func hasSameContent(as other: ServiceSpec) -> Bool {
     name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
       && limits == other.limits && timeouts == other.timeouts && keepAlive == other.keepAlive
-      && isHTTP2 == other.isHTTP2 && negotiates == other.negotiates && tls === other.tls
+      && isHTTP2 == other.isHTTP2 && negotiates == other.negotiates && isMesh == other.isMesh && tls === other.tls
       && isUnusable == other.isUnusable
       && (health.map { mine in other.health.map(mine.hasSameContent) ?? false } ?? (other.health == nil))
   }
@@ -100,7 +106,7 @@ final class ServiceSpec: Sendable {
   func with(_ tls: TLSClientContext?) -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
-      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, health: health)
+      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, health: health, isMesh: isMesh)
   }
 
   /// The same, with its endpoints watched as `traffic` says; what is known of them is carried over from `previous`.
@@ -108,7 +114,8 @@ final class ServiceSpec: Sendable {
     guard let health = ServiceHealth(traffic, addresses, previous: previous?.health) else { return self }
     return ServiceSpec(
       name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
-      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, isUnusable: isUnusable, health: health)
+      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, isUnusable: isUnusable, health: health,
+      isMesh: isMesh)
   }
 
   /// The same, with nowhere to send requests to.

@@ -87,6 +87,7 @@ struct UpstreamService: ~Copyable {
       }
       if let known = old.removeValue(forKey: a.address) {
         known.pointee.weight = a.weight
+        known.pointee.secure(isPlain: a.isPlain, owner: tlsOwner)
         endpoints.append(known)
       } else if !endpoints.contains(where: { $0.pointee.address == a.address }) {
         let e = EndpointRef.allocate(capacity: 1)
@@ -94,6 +95,7 @@ struct UpstreamService: ~Copyable {
           to: Endpoint(
             address: a.address, weight: a.weight, number: numbers,
             id: SessionToken.id(service: name.bytes, address: a.address), service: service))
+        e.pointee.secure(isPlain: a.isPlain, owner: tlsOwner)
         numbers += 1
         endpoints.append(e)
       }

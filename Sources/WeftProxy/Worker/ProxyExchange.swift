@@ -37,8 +37,21 @@ struct ProxyExchange: ~Copyable {
   let slot: Int
   let state: UnsafeMutablePointer<ExchangeState>
   var stage = Stage.request
-  /// A filter has suspended the exchange: neither direction moves.
-  var suspended = false
+  enum Suspension: UInt8 {
+    case none
+    /// A filter thinks.
+    case filter
+    /// Its service is not known yet: a configuration that knows it may come.
+    case route
+  }
+
+  var suspension = Suspension.none
+  /// Neither direction moves.
+  @inline(__always)
+  var suspended: Bool {
+    get { suspension != .none }
+    set { suspension = newValue ? .filter : .none }
+  }
   /// A wake-up for it is queued already.
   var resumeQueued = false
 
@@ -99,6 +112,8 @@ struct ProxyExchange: ~Copyable {
 
   /// A regular expression of a route hit its limits: which route is meant is not known.
   var routeFailed = false
+  /// No route names the request's host. Valid after a look-up that found none.
+  var isHostUnknown = false
   var connectTries: UInt8 = 0
   var staleRetried = false
   /// Endpoints tried by this exchange, to prefer another: the low bits of their numbers.

@@ -182,7 +182,7 @@ extension Worker {
         dropSession(u, connectError: errno)
         return closeUpstream(u)
       }
-      if u.pointee.endpoint?.pointee.service.pointee.tls != nil { return upstreamHandshake(u) }
+      if u.pointee.endpoint?.pointee.tls != nil { return upstreamHandshake(u) }
       u.pointee.endpoint?.pointee.connectSucceeded()
       return sessionConnected(u)
     }
@@ -193,7 +193,7 @@ extension Worker {
       return connectFailed(x, e, errno)
     }
     // The handshake has the rest of the time for the connect.
-    if e.pointee.service.pointee.tls != nil { return upstreamHandshake(u) }
+    if e.pointee.tls != nil { return upstreamHandshake(u) }
     e.pointee.connectSucceeded()
     e.pointee.service.pointee.metrics.connectDuration.observe(clock.pointee.now &- u.pointee.connectStarted)
     u.pointee.phase = .active

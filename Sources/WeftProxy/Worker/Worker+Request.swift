@@ -28,7 +28,14 @@ extension Worker {
     enter(snapshot)
     x.pointee.snapshot = snapshot
     x.pointee.listenerIndex = listener
-    guard route(x, snapshot, listener) else { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
+    guard route(x, snapshot, listener) else { return routeNotFound(x, snapshot, listener) }
+    startChain(x)
+  }
+
+  /// The rule is found: runs the request side of its chain.
+  @inline(__always)
+  func startChain(_ x: ExchangeRef) {
+    let s = x.pointee.state
     guard let backend = x.pointee.backend else { return fail(x, .noSuchBackend) }
     s.pointee.chain = backend.pointee.chain
     if let rule = x.pointee.rule, rule.pointee.requestTimeout != 0 {
@@ -68,7 +75,7 @@ extension Worker {
 
   /// Finds the rule for the request and draws a backend.
   @inline(__always)
-  private func route(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) -> Bool {
+  func route(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) -> Bool {
     let s = x.pointee.state
     return snapshot._withUnsafeGuaranteedRef { snapshot in
       let head = s.request
@@ -79,7 +86,10 @@ extension Worker {
           query: head.pointee.query, headers: head.fields, scratch: routing)
       }
       if match.failed { x.pointee.routeFailed = true }
-      if match.target < 0 || match.failed { return false }
+      if match.target < 0 || match.failed {
+        x.pointee.isHostUnknown = !match.hostMatched
+        return false
+      }
       let rule = snapshot.rules + match.target
       x.pointee.rule = rule
       s.pointee.routeName = rule.pointee.name.bytes
@@ -262,6 +272,7 @@ extension Worker {
   func resume(_ x: ExchangeRef) {
     x.pointee.resumeQueued = false
     if !x.pointee.suspended { return }
+    if x.pointee.suspension == .route { return routeAgain(x) }
     x.pointee.suspended = false
     let generation = x.pointee.generation
     switch x.pointee.state.pointee.phase {
@@ -286,6 +297,7 @@ extension Worker {
       x.pointee.service?.pointee.metrics.overflows.add()
       return fail(x, .overflow)
     }
+    if x.pointee.suspension == .route { return giveUpRoute(x) }
     if x.pointee.suspended { return resume(x) }
     if x.pointee.isBackingOff {
       x.pointee.isBackingOff = false

@@ -37,6 +37,7 @@ extension Worker {
     if let old { stopFilters(of: old) }
     adoptListeners(new.snapshot, delivery.descriptors, replacing: old)
     if let old { leave(old) }
+    wakeAwaiting()
     control.applied(new.snapshot.version)
   }
 
@@ -80,9 +81,11 @@ extension Worker {
     if spec.tls != nil && service.pointee.metrics.tls == nil {
       service.pointee.metrics.tls = TLSMetrics(families.tls.upstream, context.metrics, owner: spec.name)
     }
-    if service.pointee.tlsOwner != owner {
+    for e in service.pointee.endpoints {
       // Made with other certificates or demands: not used again.
-      for e in service.pointee.endpoints {
+      if service.pointee.tlsOwner != owner
+        || e.pointee.firstIdle.map({ $0.pointee.tlsOwner != e.pointee.tlsOwner }) ?? false
+      {
         while let u = e.pointee.firstIdle { closeUpstream(u) }
         e.pointee.leaveSessions { markDirty($0) }
       }

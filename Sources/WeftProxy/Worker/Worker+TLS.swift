@@ -89,7 +89,7 @@ extension Worker {
       return closeUpstream(u)
     }
     if u.pointee.tls == nil {
-      guard let context = e.pointee.service.pointee.tls,
+      guard let context = e.pointee.tls,
         let session = TLSSession.client(
           u.pointee.fd, context, store: e.pointee.resumable, onlyHTTP1: offersOnlyHTTP1(u, e))
       else { return upstreamHandshakeFailed(u, e, TLSFailure(.internal, "no memory for a TLS session")) }

@@ -50,6 +50,9 @@ final class Worker {
   /// Streams to endpoints, which have slots among `upstreams`.
   var upstreamStreams = 0
 
+  /// Exchanges that wait for a service of the mesh to become known; stale references are skipped.
+  var awaiting: ContiguousArray<ExchangeReference> = []
+
   /// Exchanges and connections to go on with after the present batch of events.
   var deferred: ContiguousArray<Deferred> = []
   var deferredSpare: ContiguousArray<Deferred> = []

@@ -64,6 +64,9 @@ final class WorkerControl: Sendable {
   /// Frees a snapshot on the supervisor's thread; here, should its mailbox be full.
   func dispose(_ delivery: SnapshotDelivery) { _ = supervisor.send(.dispose(delivery)) }
 
+  /// A request asks for a service that the configuration does not know.
+  func wants(host: String) { _ = supervisor.send(.wants(host: host)) }
+
   func stopped() { _ = supervisor.send(.stopped(worker: index)) }
 }
 
@@ -72,6 +75,12 @@ enum SupervisorMessage: Sendable {
   case applied(worker: Int, version: UInt64)
   case dispose(SnapshotDelivery)
   case stopped(worker: Int)
+  /// Requests wait for the service of this host to become known.
+  case wants(host: String)
+  /// The feed has a new set.
+  case feedChanged
+  /// Others know that the proxy drains.
+  case drainNow
 }
 
 /// Everything that a worker is started with. Handed to its thread, which alone uses it from then on.

@@ -23,21 +23,35 @@ final class WeftProcess: Sendable {
   /// - Parameters:
   ///   - files: the configuration, by file name, under `config/` of the folder.
   ///   - arguments: further options of `weft run`; given whole when `files` is empty.
-  init(
+  convenience init(
     _ files: [String: String], _ arguments: [String] = [], workers: Int = 2, folder: TemporaryFolder? = nil,
     descriptorLimit: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
+    let folder = try folder ?? TemporaryFolder()
+    for (name, text) in files { try folder.write("config/" + name, text) }
+    let source = files.isEmpty ? [] : ["-f", folder.path("config")]
+    try self.init(
+      command: ["run"] + source + arguments, workers: workers, folder: folder, descriptorLimit: descriptorLimit,
+      sourceLocation: sourceLocation)
+  }
+
+  /// Starts a proxy by another command, such as `sidecar`.
+  /// - Parameters:
+  ///   - name: of the files with its output.
+  ///   - isAwaited: until it is ready; otherwise it may still have to wait for a configuration.
+  init(
+    command: [String], workers: Int = 1, folder: TemporaryFolder, name: String = "weft", isAwaited: Bool = true,
+    environment: [String: String] = [:], descriptorLimit: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
     location = sourceLocation
-    self.folder = try folder ?? TemporaryFolder()
+    self.folder = folder
     adminPort = try ReservedPort()
     admin = adminPort.number
-    for (name, text) in files { try self.folder.write("config/" + name, text) }
-    let source = files.isEmpty ? [] : ["-f", self.folder.path("config")]
     process = try ChildProcess(
       WeftBinary.path,
-      ["run"] + source + ["--admin", "127.0.0.1:\(admin)", "--workers", String(workers), "--log-level", "debug"]
-        + arguments,
-      in: self.folder, name: "weft", descriptorLimit: descriptorLimit)
+      command + ["--admin", "127.0.0.1:\(admin)", "--workers", String(workers), "--log-level", "debug"],
+      in: folder, name: name, environment: environment, descriptorLimit: descriptorLimit)
+    if !isAwaited { return }
     do {
       try eventually("the proxy to be ready") {
         if let end = process.end { throw NotReady(description: "weft ended at once, \(end): \(process.errorOutput)") }

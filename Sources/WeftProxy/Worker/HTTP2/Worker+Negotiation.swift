@@ -13,7 +13,7 @@ extension Worker {
   func usesStream(_ x: ExchangeRef, _ service: ServiceRef, _ e: EndpointRef) -> Bool {
     if x.pointee.isOpaque { return false }
     if service.pointee.isHTTP2 { return true }
-    if !service.pointee.negotiates || e.pointee.version == .http1 { return false }
+    if !service.pointee.negotiates || e.pointee.version == .http1 || e.pointee.isPlain { return false }
     return !(e.pointee.lacksConnect && wantsTunnel(x))
   }
 

@@ -1,0 +1,166 @@
+import Foundation
+import GRPCCore
+import Logging
+import NIOPosix
+import Synchronization
+import WeftProtocol
+
+/// The way to the control plane: an identity first, then one stream after the other, to any of its replicas.
+final class ControlSession: Sendable {
+  private struct State {
+    var identity: MeshIdentity?
+    /// Index of the replica that is tried next.
+    var replica = 0
+    var streams = 0
+  }
+
+  private let options: MeshOptions
+  private let group: MultiThreadedEventLoopGroup
+  private let log: Logger
+  private let tell: @Sendable (AgentEvent) -> Void
+  private let client: IdentityClient
+  private let state: Mutex<State>
+
+  init(
+    _ options: MeshOptions, folder: StateFolder, identity: MeshIdentity?, group: MultiThreadedEventLoopGroup,
+    log: Logger, tell: @escaping @Sendable (AgentEvent) -> Void
+  ) {
+    self.options = options
+    self.group = group
+    self.log = log
+    self.tell = tell
+    client = IdentityClient(options: options, folder: folder, log: log)
+    state = Mutex(State(identity: identity))
+  }
+
+  var identity: MeshIdentity? { state.withLock { $0.identity } }
+
+  private var connection: ControlConnection {
+    let index = state.withLock { $0.replica } % max(options.control.count, 1)
+    return ControlConnection(address: options.control.isEmpty ? "" : options.control[index], group: group)
+  }
+
+  /// The next try goes to another replica, if there is one.
+  private func leaveReplica() { state.withLock { $0.replica &+= 1 } }
+
+  // MARK: Streams
+
+  /// Keeps a stream until the task is cancelled.
+  func run() async {
+    var backoff = Backoff()
+    var generator = SystemRandomNumberGenerator()
+    var lastProblem = ""
+    while !Task.isCancelled {
+      let connection = connection
+      let began = Date()
+      do {
+        let identity = try await validIdentity(connection)
+        try await stream(connection, identity)
+        log.info("the stream to the control plane at \(connection.address) has ended")
+        lastProblem = ""
+      } catch {
+        let problem = "the control plane at \(connection.address) cannot be reached: \(Self.reason(error))"
+        // Once, and not with every try.
+        if problem != lastProblem { log.warning("\(problem); trying again") }
+        lastProblem = problem
+      }
+      leaveReplica()
+      // A stream that lasted was a success, whatever ended it.
+      if Date().timeIntervalSince(began) > 30 { backoff.reset() }
+      try? await Task.sleep(for: .milliseconds(Int(backoff.next(using: &generator))))
+    }
+  }
+
+  private func validIdentity(_ connection: ControlConnection) async throws -> MeshIdentity {
+    if let identity, identity.notAfter > Date() { return identity }
+    return try await renewed(connection)
+  }
+
+  private func renewed(_ connection: ControlConnection) async throws -> MeshIdentity {
+    let made = try await client.renew(identity, at: connection)
+    state.withLock { $0.identity = made }
+    log.notice("identity \(made.id), good until \(made.notAfter.formatted(.iso8601))")
+    tell(.identity(made))
+    return made
+  }
+
+  private func stream(_ connection: ControlConnection, _ identity: MeshIdentity) async throws {
+    let number = state.withLock { state in
+      state.streams += 1
+      return state.streams
+    }
+    let tell = tell
+    let (messages, continuation) = AsyncStream<Weft_Discovery_V1_ProxyMessage>.makeStream()
+    let outgoing = OutgoingMessages(continuation)
+    defer {
+      continuation.finish()
+      tell(.disconnected(number))
+    }
+    try await connection.with(.roots(identity.roots), identity: identity) { client in
+      tell(.connected(number, outgoing))
+      var call = CallOptions.defaults
+      call.maxResponseMessageBytes = ControlConnection.messageLimit
+      call.maxRequestMessageBytes = ControlConnection.messageLimit
+      try await Weft_Discovery_V1_Discovery.Client(wrapping: client).connect(options: call) { writer in
+        for await message in messages { try await writer.write(message) }
+      } onResponse: { response in
+        for try await message in response.messages { tell(.received(number, message)) }
+        continuation.finish()
+      }
+    }
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    guard let error = error as? RPCError else { return "\(error)" }
+    return error.cause.map { "\(error.message) (\($0))" } ?? error.message
+  }
+
+  // MARK: Identity
+
+  /// Renews the identity at two thirds of its life, as long as the task is not cancelled.
+  func renewIdentity() async {
+    while !Task.isCancelled {
+      guard let present = identity else {
+        try? await Task.sleep(for: .milliseconds(200))
+        continue
+      }
+      let life = present.notAfter.timeIntervalSince(present.certificate.notValidBefore)
+      let wait = present.renewal.timeIntervalSinceNow + Double.random(in: 0...max(life / 30, 0.001))
+      if wait > 0 {
+        // In steps, so that a clock that is set or a machine that has slept is noticed.
+        try? await Task.sleep(for: .milliseconds(Int(min(wait, 60) * 1000) + 1))
+        continue
+      }
+      do { _ = try await renewed(connection) } catch {
+        log.warning(
+          "the identity cannot be renewed: \(Self.reason(error)); it is good until \(present.notAfter.formatted(.iso8601))"
+        )
+        leaveReplica()
+        try? await Task.sleep(for: .milliseconds(Int(min(max(life / 20, 0.2), 60) * 1000)))
+      }
+    }
+  }
+
+  // MARK: Bundles
+
+  /// The archive of a bundle and its file of signatures.
+  @Sendable func fetchBundle(_ digest: String) async throws -> (archive: [UInt8], signatures: [UInt8]?) {
+    guard let identity else { throw MeshError("the proxy has no identity yet") }
+    return try await connection.with(.roots(identity.roots), identity: identity) { client in
+      var call = CallOptions.defaults
+      call.timeout = .seconds(60)
+      return try await Weft_Discovery_V1_Discovery.Client(wrapping: client).fetchBundle(
+        .with { $0.digest = digest }, options: call
+      ) { response in
+        var archive: [UInt8] = []
+        var signatures: [UInt8]?
+        for try await chunk in response.messages {
+          if signatures == nil, let first = chunk.signatures.first { signatures = Array(first) }
+          archive += chunk.data
+          if archive.count > BundleStore.sizeLimit { throw MeshError("the bundle is larger than a bundle may be") }
+        }
+        return (archive, signatures)
+      }
+    }
+  }
+}

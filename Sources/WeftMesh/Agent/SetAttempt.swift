@@ -1,0 +1,75 @@
+import WeftConfig
+
+/// A resource that the proxy could not use.
+struct ResourceRejection: Sendable, Equatable {
+  let version: String
+  /// As `weft check` says it, each a line.
+  let message: String
+}
+
+/// One attempt to put what the control plane sent into force. What the proxy refuses is replaced by its last good
+/// version, or left out, until the rest can be used: one bad resource does not hold up the others.
+struct SetAttempt {
+  var number: UInt64 = 0
+  var revision: UInt64 = 0
+  private(set) var resources: [ResourceKey: HeldResource]
+  private(set) var rejections: [ResourceKey: ResourceRejection] = [:]
+
+  init(_ held: HeldResources, options: MeshOptions) {
+    let proxy = Closure.proxy(options, held)?.name
+    resources = [:]
+    for resource in held.all where !ResourceType.own.contains(resource.type) {
+      if resource.type == ResourceType.proxy && resource.name != proxy { continue }
+      resources[resource.key] = resource
+    }
+  }
+
+  /// The documents, in an order that does not change.
+  func documents(_ own: SidecarDocuments) -> [(source: String, document: ConfigDocuments)] {
+    resources.values.sorted { ($0.type, $0.name) < ($1.type, $1.name) }.compactMap { resource in
+      guard resource.type == ResourceType.httpRoute, SidecarDocuments.isInbound(resource) else {
+        return (resource.source, resource.document)
+      }
+      // Other services' own business.
+      let name = "\(own.options.namespace)/\(own.options.name)"
+      let isOurs = resource.isAbout("@Service/\(name)") || resource.isAbout("@WeftService/\(name)")
+      return isOurs && own.options.workload != nil ? (resource.source, own.inbound(resource)) : nil
+    }
+  }
+
+  /// Takes out what the diagnostics are about.
+  /// - Returns: false when there is nothing more that could be taken out.
+  mutating func blame(_ diagnostics: [Diagnostic], lastGood: [ResourceKey: HeldResource]) -> Bool {
+    let bySource = Dictionary(resources.values.map { ($0.source, $0.key) }, uniquingKeysWith: { first, _ in first })
+    var messages: [ResourceKey: [String]] = [:]
+    var rest: [String] = []
+    for diagnostic in diagnostics {
+      if let key = bySource[diagnostic.location.file] {
+        messages[key, default: []].append(SetAttempt.text(diagnostic))
+      } else {
+        rest.append("\(diagnostic)")
+      }
+    }
+    if messages.isEmpty {
+      // About the whole: whatever is new is suspect.
+      for (key, resource) in resources where lastGood[key]?.version != resource.version {
+        messages[key] = rest
+      }
+    }
+    for (key, lines) in messages {
+      guard let refused = resources[key] else { continue }
+      if rejections[key] == nil {
+        rejections[key] = ResourceRejection(
+          version: refused.version, message: lines.prefix(20).joined(separator: "\n"))
+      }
+      let good = lastGood[key]
+      resources[key] = good?.version == refused.version ? nil : good
+    }
+    return !messages.isEmpty
+  }
+
+  /// Without the source, which the one who reads it knows.
+  private static func text(_ diagnostic: Diagnostic) -> String {
+    diagnostic.path == .root ? diagnostic.message : "\(diagnostic.path): \(diagnostic.message)"
+  }
+}
