@@ -13,6 +13,19 @@ public final class SignalSource: LoopSource {
 
   /// - Parameter signals: such as SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD.
   public init(_ signals: [Int32]) throws(SystemError) {
+    var set = try SignalSource.block(signals)
+    var ignore = sigaction()
+    ignore.__sigaction_handler.sa_handler = SIG_IGN
+    if sigaction(SIGPIPE, &ignore, nil) != 0 { throw SystemError(operation: "ignore SIGPIPE", errno: errno) }
+    let fd = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
+    if fd < 0 { throw SystemError(operation: "signalfd", errno: errno) }
+    file = OwnedDescriptor(fd)
+  }
+
+  /// Blocks signals in the calling thread, and so in all that it starts from then on: for a program that starts threads
+  /// before it makes the source.
+  @discardableResult
+  public static func block(_ signals: [Int32]) throws(SystemError) -> sigset_t {
     var set = sigset_t()
     sigemptyset(&set)
     for number in signals where sigaddset(&set, number) != 0 {
@@ -20,12 +33,7 @@ public final class SignalSource: LoopSource {
     }
     let error = pthread_sigmask(SIG_BLOCK, &set, nil)
     if error != 0 { throw SystemError(operation: "pthread_sigmask", errno: error) }
-    var ignore = sigaction()
-    ignore.__sigaction_handler.sa_handler = SIG_IGN
-    if sigaction(SIGPIPE, &ignore, nil) != 0 { throw SystemError(operation: "ignore SIGPIPE", errno: errno) }
-    let fd = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
-    if fd < 0 { throw SystemError(operation: "signalfd", errno: errno) }
-    file = OwnedDescriptor(fd)
+    return set
   }
 
   public var descriptor: Int32 { file.raw }

@@ -102,6 +102,8 @@ struct MeshFlags: ParsableArguments {
 
   /// Runs the proxy with its agent until a signal ends it.
   func run(_ options: MeshOptions) throws -> ExitCode {
+    // Before the agent's threads, and any other, start.
+    try Proxy.reserveSignals()
     let writer = try LogWriter()
     let log = try logging.makeLog(writer)
     let logger = log.logger("weft")

@@ -25,7 +25,9 @@ struct AgentCache: Codable {
   }
 
   func save(_ folder: StateFolder) throws {
-    try folder.write(Self.file, Array(JSONEncoder().encode(self)))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .withoutEscapingSlashes
+    try folder.write(Self.file, Array(encoder.encode(self)))
   }
 
   var held: HeldResources {

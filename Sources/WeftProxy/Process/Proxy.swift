@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import WeftConfig
 import WeftFilter
@@ -15,6 +16,13 @@ public enum Proxy {
     public var workers: Int
     public var admin: String?
   }
+
+  /// The signals that a proxy takes.
+  static let signals = [SIGTERM, SIGINT, SIGHUP, SIGUSR1]
+
+  /// To be called first by a program that starts threads of its own before `run`, on the thread that will run the proxy:
+  /// a signal that reached one of them would end the process at once.
+  public static func reserveSignals() throws { try SignalSource.block(signals) }
 
   /// Runs until SIGTERM or SIGINT.
   /// - Parameter onReady: called once traffic is served.

@@ -73,7 +73,7 @@ final class Supervisor {
   func run(onReady: @escaping (Supervisor) -> Void) -> Int32 {
     do {
       // Before any thread starts, so that all of them leave the signals to this one.
-      let signals = try SignalSource([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
+      let signals = try SignalSource(Proxy.signals)
       self.signals = signals
       try loop.host(signals)
       signals.onSignal = { [unowned self] in handle(signal: $0) }
