@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import WeftIO
 import WeftProxy
 
 struct RoutesCommand: ParsableCommand {
@@ -9,6 +10,7 @@ struct RoutesCommand: ParsableCommand {
     discussion: """
       Example:
         weft routes config/ GET 'http://shop.example/cart?x=1' -H 'x-canary: yes'
+        weft routes config/ GET http://shop.example/admin --principal spiffe://cluster.local/ns/shop/sa/cart
       """)
 
   @Option(
@@ -23,6 +25,12 @@ struct RoutesCommand: ParsableCommand {
 
   @Option(name: [.customShort("H"), .customLong("header")], help: "A header, 'name: value'. May be repeated.")
   var headers: [String] = []
+
+  @Option(help: "The SPIFFE ID that the client has proved, for authorization policies.")
+  var principal: String?
+
+  @Option(help: "The client's IP address, for authorization policies.")
+  var source: String?
 
   @Argument(
     help: ArgumentHelp(
@@ -41,12 +49,23 @@ struct RoutesCommand: ParsableCommand {
     var options = ProxyOptions(source: .paths(paths))
     options.bundleFolders = bundles
     let quiet = Logger(label: "weft") { _ in SwiftLogNoOpLogHandler() }
-    let request: RouteQuery
+    var request: RouteQuery
     do {
       request = try RouteQuery(
         method: arguments[arguments.count - 2], url: arguments[arguments.count - 1], headers: headers)
     } catch {
       throw ValidationError("\(error)")
+    }
+    if let principal {
+      guard principal.hasPrefix("spiffe://") else {
+        throw ValidationError(
+          "\"\(principal)\" is no SPIFFE ID; write one such as spiffe://cluster.local/ns/shop/sa/cart")
+      }
+      request.principal = principal
+    }
+    if let source {
+      guard let address = IPAddress(source) else { throw ValidationError("\"\(source)\" is no IP address") }
+      request.source = address
     }
     let (text, found) = Proxy.explain(options, request, registry: WeftCommandLine.registry, log: quiet)
     print(text)

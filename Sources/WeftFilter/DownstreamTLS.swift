@@ -20,6 +20,8 @@ public final class DownstreamTLS: Sendable {
   public let serverName: String?
   /// The same for the data path, empty without one.
   package let serverNameBytes: OwnedBytes
+  /// Who the verified client is, for the data path.
+  package let identity: PeerIdentity
   /// The application protocol agreed upon (ALPN).
   public let applicationProtocol: String?
   public let isResumed: Bool
@@ -47,6 +49,7 @@ public final class DownstreamTLS: Sendable {
     self.peer = peer
     self.isPeerVerified = isPeerVerified
     self.local = local
+    identity = PeerIdentity(spiffeID: isPeerVerified ? peer?.spiffeID : nil)
   }
 
   /// The SPIFFE ID of a verified client.

@@ -35,10 +35,12 @@ enum Failure: UInt8 {
   case overloaded
   case upgradeUnsupported
   case upgradeRefused
+  case unauthorized
 
   var status: Int {
     switch self {
     case .noRoute: 404
+    case .unauthorized: 403
     case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge, .routingFailed: 500
     case .misdirected: 421
     case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamTLSFailure, .upstreamReset, .overflow,
@@ -69,7 +71,7 @@ enum Failure: UInt8 {
     case .retryLimit: .upstreamRetryLimitExceeded
     case .requestBodyTimeout, .requestHeaderTimeout: .streamIdleTimeout
     case .malformedBody, .badPath, .requestHeadersTooLarge, .requestBodyTooLarge: .downstreamProtocolError
-    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed, .routingFailed, .misdirected: []
+    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed, .routingFailed, .misdirected, .unauthorized: []
     }
   }
 
@@ -108,6 +110,7 @@ enum Failure: UInt8 {
     case .overloaded: "proxy_overloaded"
     case .upgradeUnsupported: "upstream_upgrade_unsupported"
     case .upgradeRefused: "upstream_upgrade_refused"
+    case .unauthorized: "rbac_access_denied"
     }
   }
 
@@ -145,6 +148,7 @@ enum Failure: UInt8 {
     case .overloaded: "the proxy is overloaded\n"
     case .upgradeUnsupported: "the upstream speaks HTTP/2 and does not offer WebSocket over it (RFC 8441)\n"
     case .upgradeRefused: "the upstream did not switch protocols\n"
+    case .unauthorized: "RBAC: access denied"
     }
   }
 }

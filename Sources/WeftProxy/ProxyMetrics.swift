@@ -35,6 +35,9 @@ struct ProxyMetrics: Sendable {
   let upstreamResets: CounterFamily
   let upstreamEndpoints: GaugeFamily
 
+  let authorization: CounterFamily
+  let plainConnections: CounterFamily
+
   let workerExchanges: GaugeFamily
   let workerBusy: CounterFamily
   let workerBuffers: GaugeFamily
@@ -115,6 +118,15 @@ struct ProxyMetrics: Sendable {
       "weft_upstream_resets_total", help: "Attempts whose connection the service broke.", labels: ["service"])
     upstreamEndpoints = try r.gauge(
       "weft_upstream_endpoints", help: "Endpoints: ready, failed, unhealthy, ejected.", labels: ["service", "state"])
+
+    authorization = try r.counter(
+      "weft_authorization_decisions_total",
+      help:
+        "What authorization policies said: allowed, denied, audited, would_allow, would_deny. Policy none: no ALLOW policy matched.",
+      labels: ["policy", "decision"])
+    plainConnections = try r.counter(
+      "weft_downstream_plain_connections_total",
+      help: "Plain connections at listeners that take TLS as well.", labels: ["listener"])
 
     workerExchanges = try r.gauge("weft_worker_exchanges_active", help: "Exchanges under way.", labels: ["worker"])
     workerBusy = try r.counter(

@@ -16,6 +16,7 @@ struct ReferenceCheck {
     for gateway in resources.gateways.all { check(gateway) }
     for policy in resources.backendTLSPolicies.all { check(policy, policy.targets) }
     for policy in resources.backendTrafficPolicies.all { check(policy, policy.targets) }
+    for policy in resources.authorizationPolicies.all { check(policy) }
     checkPorts()
   }
 
@@ -149,6 +150,28 @@ struct ReferenceCheck {
         ? resources.services[name] != nil : target.kind == WeftService.kind && resources.weftServices[name] != nil
       if isFound || exists(target.kind, name) { continue }
       warn(target.origin, "Accepted=False", .targetNotFound, "no \(target.kind) \(name) for the policy to govern")
+    }
+  }
+
+  private mutating func check(_ policy: AuthorizationPolicy) {
+    for target in policy.targets {
+      let name = ResourceName(namespace: policy.metadata.namespace, name: target.name)
+      let isFound =
+        switch target.kind {
+        case Gateway.kind: resources.gateways[name] != nil
+        case KubernetesService.kind: resources.services[name] != nil
+        default: resources.weftServices[name] != nil
+        }
+      if isFound || exists(target.kind, name) { continue }
+      warn(target.origin, "Accepted=False", .targetNotFound, "no \(target.kind) \(name) for the policy to govern")
+    }
+    for rule in policy.rules {
+      for clause in (rule.sources + rule.operations).joined() + rule.conditions where clause.attribute.isOfToken {
+        diagnostics.append(
+          clause.origin.warning(
+            "no token of a request is verified yet, so a request has no such value: what needs one never holds, and what excludes one always does"
+          ))
+      }
     }
   }
 

@@ -34,6 +34,10 @@ struct ResourceDecoder {
     Namespace.kind: Kind(Namespace.self) { $0.namespaces.add($1) },
     WeftService.kind: Kind(WeftService.self) { $0.weftServices.add($1) },
     Workload.kind: Kind(Workload.self) { $0.workloads.add($1) },
+    AuthorizationPolicy.kind: Kind(AuthorizationPolicy.self) { $0.authorizationPolicies.add($1) },
+    AuthorizationPolicy.alias: Kind(AuthorizationPolicy.self) { $0.authorizationPolicies.add($1) },
+    PeerAuthentication.kind: Kind(PeerAuthentication.self) { $0.peerAuthentications.add($1) },
+    PeerAuthentication.alias: Kind(PeerAuthentication.self) { $0.peerAuthentications.add($1) },
     FilterResource.kind: Kind(FilterResource.self) { $0.filters.add($1) },
     FilterBundleResource.kind: Kind(FilterBundleResource.self) { $0.filterBundles.add($1) },
     ProxyResource.kind: Kind(ProxyResource.self) { set, proxy in

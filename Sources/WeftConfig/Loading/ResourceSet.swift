@@ -19,6 +19,8 @@ public struct ResourceSet: Sendable, Equatable {
   public internal(set) var workloads = ResourceTable<Workload>()
   public internal(set) var filters = ResourceTable<FilterResource>()
   public internal(set) var filterBundles = ResourceTable<FilterBundleResource>()
+  public internal(set) var authorizationPolicies = ResourceTable<AuthorizationPolicy>()
+  public internal(set) var peerAuthentications = ResourceTable<PeerAuthentication>()
   public internal(set) var proxies = ResourceTable<ProxyResource>()
 
   /// Resources that exist and could not be decoded: a reference to one is not reported a second time.
@@ -86,6 +88,8 @@ public struct ResourceSet: Sendable, Equatable {
       && left.services == right.services
       && left.endpointSlices == right.endpointSlices && left.secrets == right.secrets
       && left.configMaps == right.configMaps && left.namespaces == right.namespaces
+      && left.authorizationPolicies == right.authorizationPolicies
+      && left.peerAuthentications == right.peerAuthentications
       && left.weftServices == right.weftServices && left.workloads == right.workloads && left.filters == right.filters
       && left.filterBundles == right.filterBundles && left.proxies == right.proxies
   }

@@ -20,4 +20,7 @@ enum Bounds {
   static let trustedKeys = 64
   static let weight = 0...1_000_000
   static let port = 1...65535
+  static let authorizationRules = 0...512
+  static let authorizationEntries = 0...256
+  static let authorizationValues = 1024
 }

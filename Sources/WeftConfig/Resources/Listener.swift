@@ -43,6 +43,9 @@ public struct Listener: Sendable, Hashable {
         reader.error("tls", "mode Passthrough needs protocol TLS; HTTPS is always terminated here")
       }
     case .tls:
+      if let mode = tls?.settings.peerAuthentication, mode == .disable {
+        reader.error("tls", "weft.dev/peer-authentication: disable leaves nothing of protocol TLS; use protocol TCP")
+      }
       if tls?.hasMode != true { reader.error("tls", "needs a mode with protocol TLS: Terminate or Passthrough") }
     }
   }

@@ -21,9 +21,24 @@ public struct TLSOptions: Sendable, Hashable {
   public private(set) var caFile: String?
   public private(set) var crlFile: String?
   public private(set) var clientAuth: ClientAuth?
+  /// Whether a listener takes plain connections besides TLS, or instead of it; nil: TLS only.
+  public private(set) var peerAuthentication: PeerAuthentication.Mode?
   /// Names of which a client's certificate must have one.
   public private(set) var subjects: [String] = []
   public let origin: Origin
+
+  /// The option's values are in lower case, as those of the others are.
+  private enum PeerMode: String, CaseIterable {
+    case strict, permissive, disable
+
+    var mode: PeerAuthentication.Mode {
+      switch self {
+      case .strict: .strict
+      case .permissive: .permissive
+      case .disable: .disable
+      }
+    }
+  }
 
   /// Where options stand, and which of them have a meaning there.
   enum Place {
@@ -33,7 +48,7 @@ public struct TLSOptions: Sendable, Hashable {
       let both = [
         "min-version", "max-version", "ciphers", "groups", "certificate-file", "key-file", "ca-file", "crl-file",
       ]
-      return self == .listener ? both + ["ocsp-file", "client-auth", "client-subjects"] : both
+      return self == .listener ? both + ["ocsp-file", "client-auth", "client-subjects", "peer-authentication"] : both
     }
   }
 
@@ -76,6 +91,8 @@ public struct TLSOptions: Sendable, Hashable {
     caFile = file("ca-file")
     crlFile = file("crl-file")
     clientAuth = choice("client-auth")
+    let mode: PeerMode? = choice("peer-authentication")
+    peerAuthentication = mode?.mode
     subjects = (text("client-subjects") ?? "").split(separator: ",").map { $0.filter { $0 != " " } }
     check(reader)
   }

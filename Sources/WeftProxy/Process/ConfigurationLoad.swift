@@ -40,7 +40,7 @@ struct ConfigurationLoad {
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: metrics, logger: logger,
       bundleFolders: options.bundleFolders, bundles: set?.bundles ?? [:], resolved: resolved, previous: previous,
-      renewed: renewed, tickets: tickets)
+      renewed: renewed, tickets: tickets, labels: options.labels)
     // Compiled even when there are errors, so that one run reports everything.
     let compiled = compiler.compile(version: version, onDemand: set.map { MeshOnDemand(absent: $0.absentHosts) })
     found += compiler.diagnostics

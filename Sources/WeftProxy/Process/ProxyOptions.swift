@@ -25,6 +25,8 @@ public struct ProxyOptions: Sendable {
   public var version = "0.0.0"
   /// A file for the secrets of all TLS connections; nil: none is written.
   public var tlsKeyLog: String?
+  /// Labels of the workload that the proxy stands beside, by which policies select it.
+  public var labels: [String: String] = [:]
   /// Keep each worker on a CPU of its own.
   public var pinsWorkers = false
 

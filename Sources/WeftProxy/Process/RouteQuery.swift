@@ -12,6 +12,10 @@ public struct RouteQuery: Sendable {
   let port: UInt16
   let target: String
   let headers: [(name: String, value: String)]
+  /// The SPIFFE ID of a client that has shown a valid certificate, for authorization policies; nil: it has not.
+  public var principal: String?
+  /// The client's address, for authorization policies.
+  public var source: IPAddress?
 
   public struct Mistake: Error, CustomStringConvertible {
     public let description: String
@@ -121,6 +125,10 @@ extension Proxy {
     }
     let rule = snapshot.rules[target]
     lines.append("rule \(rule.name.bytes.string)")
+    let listener = snapshot.listeners.firstIndex { $0.address == table.address } ?? -1
+    let host = head.headers.value(.host) ?? Bytes()
+    lines += authorization(of: head, query, snapshot) { $0.sets(listener: listener, host: host) }
+      .map { "authorization: \($0)" }
     let total = rule.backends.reduce(0) { $0 + Int($1.weight) }
     for backend in rule.backends {
       let service =
@@ -128,10 +136,35 @@ extension Proxy {
         ? "none (500, UNAVAILABLE for gRPC, unless a filter answers)" : snapshot.services[backend.service].name
       let share = total > 0 ? Int(backend.weight) * 100 / total : 0
       lines.append("  backend \(service), \(share) %")
+      lines += authorization(of: head, query, snapshot) { $0.sets(service: backend.service) }
+        .map { "    authorization of the service: \($0)" }
       for filter in backend.filters {
         lines.append("    filter \(snapshot.filters[filter].key.name) (\(snapshot.filters[filter].key.type))")
       }
     }
     return (lines.joined(separator: "\n"), true)
+  }
+
+  /// What policies make of the request; nothing where none governs it.
+  private static func authorization(
+    of head: borrowing MessageHead, _ query: RouteQuery, _ snapshot: Snapshot,
+    _ sets: (AuthorizationTable) -> AuthorizationTable.Sets?
+  ) -> [String] {
+    guard let table = snapshot.authorization, let set = sets(table)?.requests else { return [] }
+    let size = 64 * 1024
+    let scratch = MutableBytePointer.allocate(capacity: size)
+    defer { scratch.deallocate() }
+    let identity = PeerIdentity(spiffeID: query.principal)
+    return withUnsafePointer(to: head) { head in
+      var input = AuthorizationInput(request: head, scratch: scratch, size)
+      input.principal = identity.principal.bytes
+      input.namespace = identity.namespace.bytes
+      input.serviceAccount = identity.account.bytes
+      input.source = query.source.map { SocketAddress($0, port: 0) } ?? SocketAddress()
+      input.remote = input.source
+      input.destination = SocketAddress(.loopbackV4, port: query.port)
+      defer { withExtendedLifetime(identity) {} }
+      return table.explain(set, &input)
+    }
   }
 }

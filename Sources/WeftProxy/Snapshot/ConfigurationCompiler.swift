@@ -28,6 +28,9 @@ struct ConfigurationCompiler {
   /// Names of all services, for filters to find theirs.
   private var serviceNames: Set<String> = []
   private var serviceIndex: [String: Int] = [:]
+  /// The resource behind each of `services`.
+  private var serviceOwners: [ResourceIdentifier] = []
+  private var authorization: AuthorizationCompiler
   private var filters: [FilterSpec] = []
   private var filterIndex: [FilterKey: Int] = [:]
   private var rules: [RuleSpec] = []
@@ -45,8 +48,9 @@ struct ConfigurationCompiler {
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
     bundleFolders: [String] = [], bundles named: [String: String] = [:], resolved: [String: [IPAddress]] = [:],
     previous: Snapshot? = nil,
-    renewed: [String: ServiceSpec] = [:], tickets: TicketKeys? = nil
+    renewed: [String: ServiceSpec] = [:], tickets: TicketKeys? = nil, labels: [String: String] = [:]
   ) {
+    authorization = AuthorizationCompiler(resources, labels: labels)
     self.tickets = tickets
     tls = TLSCompiler(resources)
     self.resources = resources
@@ -73,11 +77,13 @@ struct ConfigurationCompiler {
     for filter in resources.filters.all { _ = named(filter) }  // also those that no route uses are checked
     let (listeners, mesh) = compileRoutes()
     diagnostics += tls.diagnostics
+    let authorizations = authorization.compile(listeners: listeners.map(\.owners), services: serviceOwners)
+    diagnostics += authorization.diagnostics
     namedPaths.formUnion(tls.watchedPaths)
     if diagnostics.contains(where: { $0.severity == .error }) { return nil }
     return Snapshot(
       version: version, listeners: listeners, mesh: mesh, rules: rules, services: services, filters: filters,
-      settings: ProxySettings(resources.proxy), onDemand: onDemand)
+      settings: ProxySettings(resources.proxy), authorization: authorizations, onDemand: onDemand)
   }
 
   mutating func report(_ error: any Error, at origin: Origin) {
@@ -99,7 +105,9 @@ struct ConfigurationCompiler {
         service, traffic, workloads: resources.workloads(of: service.name), carriesGRPC: grpc.contains(name),
         previous: previousServices[name],
         resolve: { addresses(of: $0, NameRefresh(traffic.dns)) })
-      add(secured(spec, WeftService.kind, service.name, port: nil))
+      add(
+        secured(spec, WeftService.kind, service.name, port: nil), of: ResourceIdentifier(WeftService.kind, service.name)
+      )
     }
     for service in resources.services.all {
       for port in service.ports where port.isTCP {
@@ -107,7 +115,9 @@ struct ConfigurationCompiler {
           service, port, resources, carriesGRPC: grpc.contains(ServiceCompiler.name(service, port)),
           previous: previousServices[ServiceCompiler.name(service, port)],
           resolve: { addresses(of: $0, NameRefresh()) })
-        add(secured(spec, KubernetesService.kind, service.name, port: port.name))
+        add(
+          secured(spec, KubernetesService.kind, service.name, port: port.name),
+          of: ResourceIdentifier(KubernetesService.kind, service.name))
       }
     }
   }
@@ -148,7 +158,8 @@ struct ConfigurationCompiler {
     return resolved[name] ?? []
   }
 
-  private mutating func add(_ spec: ServiceSpec) {
+  private mutating func add(_ spec: ServiceSpec, of owner: ResourceIdentifier) {
+    serviceOwners.append(owner)
     serviceIndex[spec.name] = services.count
     let known = previousServices[spec.name]
     services.append(known.flatMap { $0.hasSameContent(as: spec) ? $0 : nil } ?? spec)

@@ -14,6 +14,9 @@ struct ListenerPorts {
     var tls: [TLSServerNames.Entry] = []
     /// What becomes of connections by server name, beside HTTP.
     var connections: [(hostname: String?, action: ConnectionTable.Action)] = []
+    var owners: [(hostname: String, gateway: ResourceName)] = []
+    /// How the first of its HTTPS listeners treats plain connections.
+    var peerMode: PeerAuthentication.Mode?
     /// Of a plain TCP port.
     var plain: ConnectionTable.Action?
     var meshNamespace: String?
@@ -50,7 +53,8 @@ struct ListenerPorts {
         }
         guard let number = UInt16(exactly: listener.port) else { continue }
         var context: TLSServerContext?
-        if listener.protocol == .https || listener.protocol == .tls && listener.tls?.mode == .terminate {
+        let isPlain = listener.tls?.settings.peerAuthentication == .disable
+        if !isPlain, listener.protocol == .https || listener.protocol == .tls && listener.tls?.mode == .terminate {
           context = tls(gateway, listener)
           if context == nil { continue }
         }
@@ -81,6 +85,17 @@ struct ListenerPorts {
       ports[port].meshNamespace = gateway.metadata.namespace
       if !outbound.contains(name) { outbound.append(name) }
     }
+    ports[port].owners.append((listener.hostname ?? "*", gateway.name))
+    let mode = listener.tls?.settings.peerAuthentication ?? .unset
+    if let other = ports[port].peerMode, other != mode,
+      [other, mode].contains(where: { $0 == .disable || $0 == .permissive })
+    {
+      diagnostics.append(
+        listener.origin.error(
+          "weft.dev/peer-authentication is \(mode.option) here and \(other.option) on another listener of the port, which cannot tell their connections apart; make them equal"
+        ))
+    }
+    ports[port].peerMode = ports[port].peerMode ?? mode
     switch listener.protocol {
     case .tcp: ports[port].plain = .refuse
     case .https: ports[port].connections.append((listener.hostname, .http))
@@ -130,7 +145,8 @@ struct ListenerPorts {
         specs.append(
           ListenerSpec(
             name: port.name, address: port.address, routes: table, tls: tls, connections: connections,
-            meshNamespace: port.meshNamespace, origin: port.origin))
+            meshNamespace: port.meshNamespace, owners: port.owners,
+            acceptsPlain: port.peerMode == .permissive && tls != nil, origin: port.origin))
       } catch {
         problems.append(port.origin.error("\(error)"))
       }

@@ -14,12 +14,15 @@ final class Snapshot: Sendable {
   let services: [ServiceSpec]
   let filters: [FilterSpec]
   let settings: ProxySettings
+  /// nil: no AuthorizationPolicy.
+  let authorization: AuthorizationTable?
   /// nil: services that the configuration does not know do not exist.
   let onDemand: MeshOnDemand?
 
   init(
     version: UInt64, listeners: [ListenerSpec], mesh: [MeshSpec], rules: [RuleSpec], services: [ServiceSpec],
-    filters: [FilterSpec], settings: ProxySettings, onDemand: MeshOnDemand? = nil
+    filters: [FilterSpec], settings: ProxySettings, authorization: AuthorizationTable? = nil,
+    onDemand: MeshOnDemand? = nil
   ) {
     self.onDemand = onDemand
     self.version = version
@@ -29,6 +32,7 @@ final class Snapshot: Sendable {
     self.services = services
     self.filters = filters
     self.settings = settings
+    self.authorization = authorization
   }
 }
 
@@ -50,12 +54,17 @@ final class ListenerSpec: Sendable {
   let connections: ConnectionTable?
   /// Takes requests of the workload beside the proxy for services of the mesh; the namespace of that workload.
   let meshNamespace: String?
+  /// The Gateways of its listeners, with their hostnames.
+  let owners: [(hostname: String, gateway: ResourceName)]
+  /// Takes plain connections as well as TLS, told apart by their first byte.
+  let acceptsPlain: Bool
   /// Where the first listener stands in the configuration.
   let origin: Origin
 
   init(
     name: String, address: SocketAddress, routes: RouteTable, tls: TLSServerNames? = nil,
-    connections: ConnectionTable? = nil, meshNamespace: String? = nil, origin: Origin
+    connections: ConnectionTable? = nil, meshNamespace: String? = nil,
+    owners: [(hostname: String, gateway: ResourceName)] = [], acceptsPlain: Bool = false, origin: Origin
   ) {
     self.meshNamespace = meshNamespace
     self.name = OwnedBytes(name)
@@ -63,6 +72,8 @@ final class ListenerSpec: Sendable {
     self.routes = routes
     self.tls = tls
     self.connections = connections
+    self.owners = owners
+    self.acceptsPlain = acceptsPlain
     self.origin = origin
   }
 }

@@ -28,6 +28,13 @@ struct TLSCompiler {
       var settings = settings(tls.settings)
       settings.protocols = protocols
       let validation = try validation(gateway, listener)
+      if tls.settings.peerAuthentication == .strict, validation?.mode != .require {
+        diagnostics.append(
+          tls.settings.origin.error(
+            "weft.dev/peer-authentication: strict demands a certificate of clients, and nothing says by which authorities: add weft.dev/client-auth: require and weft.dev/ca-file, or the Gateway's tls.frontend validation"
+          ))
+        throw .reported
+      }
       return try compile(tls.origin) { () throws(TLSFault) in
         try TLSServerContext(
           identities: identities, settings: settings, validation: validation, scope: "\(gateway.name)/\(listener.name)")

@@ -37,8 +37,17 @@ struct WorkerRule: ~Copyable {
   let metrics: RouteMetrics
   let session: SessionSpec?
   let metadata: RouteMetadata?
+  /// There is more to do than to run the chain: policies to ask, or a limit on the exchange's time.
+  let isGuarded: Bool
+  /// Policies have to be asked.
+  let asksPolicies: Bool
 
-  init(spec: RuleSpec, backends: [(weight: UInt32, service: Int, chain: FilterChain)], metrics: RouteMetrics) {
+  init(
+    spec: RuleSpec, backends: [(weight: UInt32, service: Int, chain: FilterChain)], metrics: RouteMetrics,
+    asksPolicies: Bool
+  ) {
+    self.asksPolicies = asksPolicies
+    isGuarded = asksPolicies || spec.requestTimeout != 0
     name = spec.name
     requestTimeout = spec.requestTimeout
     backendTimeout = spec.backendTimeout
@@ -95,11 +104,13 @@ final class WorkerSnapshot {
 
   private let lease: MetricsLease
   let accessLog: WorkerAccessLog
+  let authorization: WorkerAuthorization?
 
   init(
     snapshot: Snapshot, rules: RuleRef, ruleCount: Int, filters: [FilterKey: HTTPFilter], lease: MetricsLease,
-    accessLog: WorkerAccessLog
+    accessLog: WorkerAccessLog, authorization: WorkerAuthorization?
   ) {
+    self.authorization = authorization
     self.lease = lease
     self.accessLog = accessLog
     self.snapshot = snapshot

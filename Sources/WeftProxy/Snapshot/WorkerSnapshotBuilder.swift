@@ -32,11 +32,13 @@ struct WorkerSnapshotBuilder {
       (rules + i).initialize(
         to: WorkerRule(
           spec: spec, backends: spec.backends.map { ($0.weight, $0.service, chain($0.filters)) },
-          metrics: RouteMetrics(families, context.metrics, route: spec.name.bytes.string, lease: lease)))
+          metrics: RouteMetrics(families, context.metrics, route: spec.name.bytes.string, lease: lease),
+          asksPolicies: snapshot.authorization != nil))
     }
     return WorkerSnapshot(
       snapshot: snapshot, rules: rules, ruleCount: snapshot.rules.count, filters: byKey, lease: lease,
-      accessLog: accessLogs.makeWorkerLog())
+      accessLog: accessLogs.makeWorkerLog(),
+      authorization: snapshot.authorization.map { WorkerAuthorization($0, families, context.metrics, lease: lease) })
   }
 
   private func make(_ spec: FilterSpec, for context: ProxyWorkerContext) throws -> HTTPFilter {

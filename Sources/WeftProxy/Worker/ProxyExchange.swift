@@ -127,6 +127,9 @@ struct ProxyExchange: ~Copyable {
   /// Counted among the service's retries.
   var isRetried = false
 
+  /// What policies said, for the log.
+  var authorization = AuthorizationRecord()
+
   // For logs and metrics.
   var bytesReceived: UInt64 = 0
   var bytesSent: UInt64 = 0

@@ -82,6 +82,7 @@ extension Worker {
       }
       if table.peeks { c.pointee.phase = .hello }
     }
+    if l.pointee.acceptsPlain { c.pointee.phase = .hello }
     if c.pointee.phase == .handshake || c.pointee.phase == .hello {
       handshakes &+= 1
       if handshakes > handshakeLimit {

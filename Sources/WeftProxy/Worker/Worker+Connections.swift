@@ -11,7 +11,12 @@ extension Worker {
 
   /// Looks at a client's hello without taking it off the socket, and decides by its server name.
   func peekHello(_ c: ClientRef) {
-    guard let table = connectionTable(of: c) else { return closeClient(c) }
+    if c.pointee.listener?.pointee.acceptsPlain ?? false, !isTLSClient(c) { return }
+    guard let table = connectionTable(of: c), table.peeks else {
+      // The present configuration, or a listener that had to see the first byte only, leaves nothing to look at.
+      c.pointee.phase = .handshake
+      return clientHandshake(c)
+    }
     let result = Socket.peek(c.pointee.fd, scratch, Self.helloLimit)
     if result.wouldBlock { return }
     if result.raw <= 0 { return handshakeFailed(c, TLSFailure(.closed, "the peer closed the connection")) }
@@ -24,7 +29,7 @@ extension Worker {
       switch table.action(for: name) {
       case .passThrough(let rule):
         handshakes &-= 1
-        startConnection(c, rule)
+        startConnection(c, rule, serverName: name)
       case .http, .forward:
         c.pointee.phase = .handshake
         clientHandshake(c)
@@ -38,6 +43,44 @@ extension Worker {
     }
   }
 
+  /// Whether a client of a listener that takes plain connections, too, begins TLS: its first byte says so, for no request
+  /// begins with that of a hello. A plain client is taken at once.
+  private func isTLSClient(_ c: ClientRef) -> Bool {
+    guard let l = c.pointee.listener else {
+      closeClient(c)
+      return false
+    }
+    let result = Socket.peek(c.pointee.fd, scratch, 1)
+    if result.wouldBlock { return false }
+    if result.raw <= 0 {
+      // It went away before it said anything.
+      closeClient(c)
+      return false
+    }
+    if scratch[0] == Self.helloRecord { return true }
+    context.metrics.counter(families.plainConnections, [l.pointee.name.bytes.string]).add()
+    handshakes &-= 1
+    c.pointee.phase = .idle
+    if let table = connectionTable(of: c) {
+      switch table.action(for: nil) {
+      case .http: break
+      case .forward(let rule):
+        startConnection(c, rule)
+        return false
+      case .passThrough, .refuse, nil:
+        closeClient(c)
+        return false
+      }
+    }
+    c.pointee.readable = true
+    setTimer(c, settings.requestHeaderTimeout)
+    readRequests(c)
+    return false
+  }
+
+  /// The content type of a TLS record with a handshake message (RFC 8446 5.1).
+  private static let helloRecord: UInt8 = 22
+
   /// What the present configuration makes of the connections of a client's port; nil: HTTP alone.
   func connectionTable(of c: ClientRef) -> ConnectionTable? {
     guard let (snapshot, listener) = configuration(of: c) else { return nil }
@@ -45,7 +88,8 @@ extension Worker {
   }
 
   /// Sends the client's bytes to a backend of `rule`, an index in the present configuration.
-  func startConnection(_ c: ClientRef, _ rule: Int) {
+  /// - Parameter serverName: of a hello that is passed through.
+  func startConnection(_ c: ClientRef, _ rule: Int, serverName: String? = nil) {
     guard let (snapshot, listener) = configuration(of: c), let x = exchange(for: c) else { return closeClient(c) }
     let s = x.pointee.state
     c.pointee.phase = .exchange
@@ -67,6 +111,10 @@ extension Worker {
       x.pointee.backend = chosen.pointee.pick(&context.random)
       choose(x, snapshot)
     }
+    let name = OwnedBytes(serverName ?? "")
+    let isAuthorized = isAuthorized(connection: x, snapshot, listener, serverName: name.bytes)
+    withExtendedLifetime(name) {}
+    if !isAuthorized { return fail(x, .unauthorized) }
     guard x.pointee.service != nil else { return fail(x, .noSuchBackend) }
     forward(x)
   }

@@ -13,8 +13,8 @@ extension Worker {
 
   /// No route takes the request: it waits where a service may still come, and fails otherwise.
   func routeNotFound(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) {
-    if x.pointee.routeFailed { return fail(x, .routingFailed) }
-    guard let host = wantedHost(x, snapshot, listener) else { return fail(x, .noRoute) }
+    if x.pointee.routeFailed { return failUnrouted(x, snapshot, listener, .routingFailed) }
+    guard let host = wantedHost(x, snapshot, listener) else { return failUnrouted(x, snapshot, listener, .noRoute) }
     if isAbsent(host, snapshot) { return fail(x, .meshServiceUnknown) }
     awaiting.removeAll { exchange($0)?.pointee.suspension != .route }
     if awaiting.count >= Self.awaitingLimit { return fail(x, .overloaded) }
@@ -62,7 +62,7 @@ extension Worker {
     }
     if route(x, snapshot, listener) {
       endRouteWait(x)
-      startChain(x)
+      startChain(x, snapshot, listener)
       return goOn(x, x.pointee.generation)
     }
     guard !x.pointee.routeFailed, let host = wantedHost(x, snapshot, listener) else {

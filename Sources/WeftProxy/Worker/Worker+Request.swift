@@ -29,25 +29,33 @@ extension Worker {
     x.pointee.snapshot = snapshot
     x.pointee.listenerIndex = listener
     guard route(x, snapshot, listener) else { return routeNotFound(x, snapshot, listener) }
-    startChain(x)
+    startChain(x, snapshot, listener)
   }
 
-  /// The rule is found: runs the request side of its chain.
+  /// The rule is found: asks the policies that guard it, and runs the request side of its chain.
   @inline(__always)
-  func startChain(_ x: ExchangeRef) {
+  func startChain(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) {
     let s = x.pointee.state
-    guard let backend = x.pointee.backend else { return fail(x, .noSuchBackend) }
-    s.pointee.chain = backend.pointee.chain
-    if let rule = x.pointee.rule, rule.pointee.requestTimeout != 0 {
-      x.pointee.deadlineTimer.token = Token(kind: Owner.exchangeDeadline, slot: x.pointee.slot, generation: 0).raw
-      wheel.pointee.schedule(&x.pointee.deadlineTimer, at: deadline(rule.pointee.requestTimeout))
+    guard let backend = x.pointee.backend else { return failUnrouted(x, snapshot, listener, .noSuchBackend) }
+    if let rule = x.pointee.rule, rule.pointee.isGuarded {
+      if rule.pointee.asksPolicies, !isAuthorized(x, snapshot, listener) { return fail(x, .unauthorized) }
+      if rule.pointee.requestTimeout != 0 {
+        x.pointee.deadlineTimer.token = Token(kind: Owner.exchangeDeadline, slot: x.pointee.slot, generation: 0).raw
+        wheel.pointee.schedule(&x.pointee.deadlineTimer, at: deadline(rule.pointee.requestTimeout))
+      }
     }
+    s.pointee.chain = backend.pointee.chain
     let verdict = backend.pointee.chain._withUnsafeGuaranteedRef { chain in
       s.pointee.requestBodyFilters = chain.requestBodyMask
       s.pointee.responseBodyFilters = chain.responseBodyMask
       return chain.request(s, from: 0)
     }
     requestVerdict(x, verdict)
+  }
+
+  /// Nothing takes the request. Who may not send it at all learns that, and not which routes there are.
+  func failUnrouted(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int, _ failure: Failure) {
+    fail(x, isAuthorized(x, snapshot, listener) ? failure : .unauthorized)
   }
 
   /// The configuration for the client's next request, and the index of its listener there: the present one, or the last
@@ -200,6 +208,9 @@ extension Worker {
       // The chain of the first route goes on; only rule and backend change.
       let isFound = route(x, snapshot, x.pointee.listenerIndex)
       if !isFound { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
+      if let rule = x.pointee.rule, rule.pointee.asksPolicies, !isAuthorizedForService(x, snapshot) {
+        return fail(x, .unauthorized)
+      }
     }
     // A filter may have given a body to a request that had none.
     if x.pointee.requestMode == .none && !s.pointee.bufferedRequestBody.isEmpty { x.pointee.requestMode = .buffered }

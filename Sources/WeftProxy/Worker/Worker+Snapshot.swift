@@ -214,6 +214,7 @@ extension Worker {
   /// New connections get the configuration's certificates; those that are open keep what they have.
   private func secure(_ l: ListenerRef, _ spec: ListenerSpec) {
     l.pointee.tls = spec.tls
+    l.pointee.acceptsPlain = spec.acceptsPlain
     if spec.tls != nil && l.pointee.metrics.tls == nil {
       l.pointee.metrics.tls = TLSMetrics(families.tls.downstream, context.metrics, owner: spec.name.bytes.string)
     }

@@ -75,8 +75,22 @@ final class WorkerAccessLog {
     if x.pointee.requestDone { record.timing.requestEnd = 0 }
     if status != 0 { record.timing.responseEnd = duration }
     record.filters = filters(s, &w)
+    if x.pointee.authorization.generation == x.pointee.generation { describe(x, in: &record) }
     let fields = LoggedFields(state: s, hasResponse: status != 0)
     for entry in logs where wants(entry.log, status, duration) { entry.buffer.write(record, fields) }
+  }
+
+  /// What policies said.
+  private func describe(_ x: ExchangeRef, in record: inout AccessRecord) {
+    guard let table = x.pointee.snapshot?._withUnsafeGuaranteedRef({ $0.snapshot.authorization }) else { return }
+    func name(_ number: Int32) -> Bytes {
+      let number = Int(number)
+      return table.policies.indices.contains(number) ? table.policies[number].name.bytes : Bytes()
+    }
+    let authorization = x.pointee.authorization
+    record.authorizationDecision = authorization.decision.isAllowed ? Bytes("allowed") : Bytes("denied")
+    record.authorizationPolicy = name(authorization.decision.policy)
+    record.authorizationAudit = name(authorization.audit)
   }
 
   /// What there is to say of the client's TLS; a name that does not fit is left out.

@@ -17,6 +17,8 @@ struct WorkerListener: ~Copyable {
   var connections = 0
   /// Certificates for new connections; nil: they are plain.
   var tls: TLSServerNames?
+  /// New connections may be plain as well.
+  var acceptsPlain = false
   /// Ends the time that its connections have once it is removed.
   var timer = TimerNode()
   var metrics: ListenerMetrics

@@ -185,6 +185,9 @@ extension AccessLogFormat {
     case .requestedServerName: return record.requestedServerName
     case .tlsVersion: return record.tlsVersion
     case .tlsCipher: return record.tlsCipher
+    case .authorizationDecision: return record.authorizationDecision
+    case .authorizationPolicy: return record.authorizationPolicy
+    case .authorizationAudit: return record.authorizationAudit
     case .peerSubject: return record.peerSubject
     case .peerURIs: return record.peerURIs
     case .peerDNSNames: return record.peerDNSNames

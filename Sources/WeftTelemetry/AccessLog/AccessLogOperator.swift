@@ -14,6 +14,7 @@ enum AccessLogOperator: UInt8, Sendable {
   case upstreamService, upstreamHost, upstreamHostOnly, upstreamLocalAddress, upstreamLocalHost
   case downstreamRemoteAddress, downstreamRemoteHost, downstreamDirectRemoteAddress, downstreamDirectRemoteHost
   case downstreamLocalAddress, downstreamLocalHost, requestedServerName, tlsVersion, tlsCipher
+  case authorizationDecision, authorizationPolicy, authorizationAudit
   case peerSubject, peerURIs, peerDNSNames, peerDigest, peerSerial, requestID, traceID, spanID
   // Pseudo-headers and headers that the record holds.
   case method, currentPath, originalPath, authority, scheme, userAgent, referer, forwardedFor
@@ -51,7 +52,8 @@ enum AccessLogOperator: UInt8, Sendable {
     ("DOWNSTREAM_TLS_CIPHER", .tlsCipher), ("DOWNSTREAM_PEER_SUBJECT", .peerSubject),
     ("DOWNSTREAM_PEER_URI_SAN", .peerURIs), ("DOWNSTREAM_PEER_DNS_SAN", .peerDNSNames),
     ("DOWNSTREAM_PEER_FINGERPRINT_256", .peerDigest), ("DOWNSTREAM_PEER_SERIAL", .peerSerial),
-    ("CONNECTION_ID", .connectionID), ("ROUTE_NAME", .route),
+    ("AUTHORIZATION_DECISION", .authorizationDecision), ("AUTHORIZATION_POLICY", .authorizationPolicy),
+    ("AUTHORIZATION_AUDIT", .authorizationAudit), ("CONNECTION_ID", .connectionID), ("ROUTE_NAME", .route),
     ("LISTENER", .listener), ("FILTERS", .filters), ("REQUEST_ID", .requestID), ("TRACE_ID", .traceID),
     ("SPAN_ID", .spanID), ("HOSTNAME", .literal), ("PATH", .path),
   ]

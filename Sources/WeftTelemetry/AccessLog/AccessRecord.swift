@@ -80,6 +80,12 @@ public struct AccessRecord: ~Copyable {
   /// SHA-256, in hexadecimal.
   public var peerDigest = Bytes()
   public var peerSerial = Bytes()
+  /// `allowed` or `denied`, where policies had something to say.
+  public var authorizationDecision = Bytes()
+  /// The policy that decided.
+  public var authorizationPolicy = Bytes()
+  /// The first AUDIT policy that matched.
+  public var authorizationAudit = Bytes()
   public var connectionID: UInt64 = 0
   public var traceID = Bytes()
   public var spanID = Bytes()

@@ -1,0 +1,91 @@
+import WeftConfig
+import WeftIO
+
+/// Finds out which policies govern which listener and service, and compiles each combination once.
+struct AuthorizationCompiler {
+  private struct Combination: Hashable {
+    let numbers: [Int]
+  }
+
+  private let resources: ResourceSet
+  /// Labels of the workload that the proxy belongs to; empty for one that is run from files.
+  private let labels: [String: String]
+  private let policies: [AuthorizationPolicy]
+  private var compiled: [Combination: AuthorizationTable.Sets] = [:]
+  private var governing: Set<Int> = []
+  private(set) var diagnostics: [Diagnostic] = []
+
+  init(_ resources: ResourceSet, labels: [String: String]) {
+    self.resources = resources
+    self.labels = labels
+    // Policies of one action stand in the order of their names, so that it does not matter who read which first.
+    policies = resources.authorizationPolicies.all.sorted { $0.name < $1.name }
+  }
+
+  /// - Parameters:
+  ///   - listeners: the Gateways of each listener of the snapshot, with their listeners' hostnames.
+  ///   - services: the resource behind each service of the snapshot.
+  /// - Returns: nil without any policy.
+  mutating func compile(
+    listeners: [[(hostname: String, gateway: ResourceName)]], services: [ResourceIdentifier]
+  ) -> AuthorizationTable? {
+    if policies.isEmpty { return nil }
+    var madeListeners: [AuthorizationTable.Listener] = []
+    for owners in listeners { madeListeners.append(listener(owners)) }
+    var madeServices: [AuthorizationTable.Sets?] = []
+    for service in services { madeServices.append(sets { $0.names(service) }) }
+    warnAboutIdle()
+    return AuthorizationTable(
+      policies: policies.map {
+        AuthorizationTable.Policy(name: OwnedBytes("\($0.name)"), action: $0.action, isDryRun: $0.isDryRun)
+      }, listeners: madeListeners, services: madeServices)
+  }
+
+  private mutating func listener(_ owners: [(hostname: String, gateway: ResourceName)]) -> AuthorizationTable.Listener {
+    var entries: [(hostname: HostPattern, sets: AuthorizationTable.Sets?)] = []
+    for owner in owners {
+      guard let pattern = HostPattern(owner.hostname), let gateway = resources.gateways[owner.gateway] else { continue }
+      let scope = PolicyScope(
+        namespace: gateway.metadata.namespace, labels: labels.merging(gateway.policyLabels) { own, _ in own },
+        target: ResourceIdentifier(Gateway.kind, gateway.name))
+      entries.append((pattern, sets { $0.governs(scope) }))
+    }
+    entries.sort { $0.hostname.isMoreSpecific(than: $1.hostname) }
+    // Listeners of one Gateway, or of several that are governed alike, need no look at the name.
+    if let first = entries.first, entries.allSatisfy({ $0.sets?.requests === first.sets?.requests }) {
+      entries = [first]
+    }
+    return AuthorizationTable.Listener(entries: entries)
+  }
+
+  private mutating func sets(where governs: (AuthorizationPolicy) -> Bool) -> AuthorizationTable.Sets? {
+    let numbers = policies.indices.filter { governs(policies[$0]) }
+    if numbers.isEmpty { return nil }
+    governing.formUnion(numbers)
+    let key = Combination(numbers: numbers)
+    if let known = compiled[key] { return known }
+    let chosen = numbers.map { (number: $0, policy: policies[$0]) }
+    do throws(Diagnostic) {
+      let made = AuthorizationTable.Sets(
+        requests: try AuthorizationSet(chosen, isForConnections: false),
+        connections: try AuthorizationSet(chosen, isForConnections: true))
+      compiled[key] = made
+      return made
+    } catch {
+      diagnostics.append(error)
+      return nil
+    }
+  }
+
+  /// A policy that selects by labels and finds nobody protects nothing, which its author should know.
+  private mutating func warnAboutIdle() {
+    for (i, policy) in policies.enumerated() where !governing.contains(i) {
+      guard let selector = policy.selector, !selector.isEmpty else { continue }
+      let wanted = selector.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ", ")
+      diagnostics.append(
+        policy.origin.warning(
+          "AuthorizationPolicy \(policy.name) governs nothing here: no Gateway of its namespace, and not this proxy's workload, has the labels \(wanted)"
+        ))
+    }
+  }
+}

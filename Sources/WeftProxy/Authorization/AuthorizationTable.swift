@@ -1,0 +1,68 @@
+import WeftConfig
+import WeftIO
+
+/// Every authorization of a snapshot: what governs each listener, and what governs each service.
+final class AuthorizationTable: Sendable {
+  struct Policy: Sendable {
+    /// `namespace/name`.
+    let name: OwnedBytes
+    let action: AuthorizationPolicy.Action
+    let isDryRun: Bool
+
+    var title: String { "\(action.rawValue) \(name.bytes.string)\(isDryRun ? ", tried only" : "")" }
+  }
+
+  /// What governs a place's requests and its connections of TCP and TLS routes; nil: nobody.
+  struct Sets: Sendable {
+    let requests: AuthorizationSet
+    let connections: AuthorizationSet
+  }
+
+  /// A listener's, which several Gateways may share.
+  struct Listener: Sendable {
+    /// By hostname, the most specific first. One entry: the same for every name.
+    let entries: [(hostname: HostPattern, sets: Sets?)]
+  }
+
+  let policies: [Policy]
+  /// By the index of the snapshot's listener.
+  let listeners: [Listener]
+  /// By the index of the snapshot's service.
+  let services: [Sets?]
+
+  init(policies: [Policy], listeners: [Listener], services: [Sets?]) {
+    self.policies = policies
+    self.listeners = listeners
+    self.services = services
+  }
+
+  /// What governs the requests at a listener for `host`, the value of a Host field, or the connections for that server
+  /// name.
+  func sets(listener: Int, host: Bytes) -> Sets? {
+    guard listeners.indices.contains(listener) else { return nil }
+    let entries = listeners[listener].entries
+    if entries.count < 2 { return entries.first?.sets }
+    let name = host.slice(0, RequestHost.nameLength(host)).array.map(asciiLower)
+    return entries.first { $0.hostname.matches(name) }?.sets
+  }
+
+  /// What governs the requests for a service.
+  func sets(service: Int) -> Sets? { services.indices.contains(service) ? services[service] : nil }
+}
+
+extension AuthorizationTable {
+  /// Says what each policy of `set` makes of a request, and what comes of it, in one line each.
+  func explain(_ set: AuthorizationSet, _ input: inout AuthorizationInput) -> [String] {
+    let decision = set.decide(&input)
+    let who = decision.policy >= 0 ? " by \(policies[Int(decision.policy)].title)" : ""
+    var lines = [
+      decision.isAllowed
+        ? "allowed\(who.isEmpty ? ": no policy denies it, and none of action ALLOW has to match" : who)"
+        : "denied with 403\(who.isEmpty ? ": there are ALLOW policies, and none matches" : who)"
+    ]
+    for (policy, isMatch) in set.matches(&input) {
+      lines.append("  \(policies[policy].title): \(isMatch ? "matches" : "does not match")")
+    }
+    return lines
+  }
+}
