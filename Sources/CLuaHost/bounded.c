@@ -15,13 +15,9 @@
 // Arguments of utf8.char.
 #define CHARACTERS 65536
 
-// Calls the function that upvalue 1 is with all arguments.
-static int pass_on(lua_State *L) {
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  return lua_gettop(L);
-}
+// Runs the function that upvalue 1 is, which has none itself, in this call: so that its errors name the script's line and
+// the function that is meant.
+static int pass_on(lua_State *L) { return lua_tocfunction(L, lua_upvalueindex(1))(L); }
 
 static int bounded_date(lua_State *L) {
   size_t count;
@@ -30,7 +26,7 @@ static int bounded_date(lua_State *L) {
   return pass_on(L);
 }
 
-static int bounded_format(lua_State *L) {
+void wl_check_format(lua_State *L) {
   size_t count;
   const char *format = luaL_checklstring(L, 1, &count);
   luaL_argcheck(L, count <= FORMAT_BYTES, 1, "a format of more than 64 KiB");
@@ -41,7 +37,6 @@ static int bounded_format(lua_State *L) {
     for (int i = 2; i <= arguments + 1; i++) bytes += lua_type(L, i) == LUA_TSTRING ? lua_rawlen(L, i) : 0;
     if (bytes > QUOTED_BYTES) luaL_error(L, "'format' quotes at most 256 KiB");
   }
-  return pass_on(L);
 }
 
 // string.pack, packsize and unpack.
@@ -62,9 +57,9 @@ void wl_install_bounded(lua_State *L) {
     const char *library;
     luaL_Reg function;
   } functions[] = {
-      {LUA_OSLIBNAME, {"date", bounded_date}},     {LUA_STRLIBNAME, {"format", bounded_format}},
-      {LUA_STRLIBNAME, {"pack", bounded_pack}},    {LUA_STRLIBNAME, {"packsize", bounded_pack}},
-      {LUA_STRLIBNAME, {"unpack", bounded_pack}},  {LUA_UTF8LIBNAME, {"char", bounded_char}},
+      {LUA_OSLIBNAME, {"date", bounded_date}},         {LUA_STRLIBNAME, {"pack", bounded_pack}},
+      {LUA_STRLIBNAME, {"packsize", bounded_pack}},    {LUA_STRLIBNAME, {"unpack", bounded_pack}},
+      {LUA_UTF8LIBNAME, {"char", bounded_char}},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     lua_getglobal(L, functions[i].library);

@@ -97,6 +97,7 @@ static int table_maxn(lua_State *L) {
 
 // string.format, for which the whole-number conversions leave out a fraction instead of refusing the number. Upvalue: Lua's.
 static int string_format(lua_State *L) {
+  wl_check_format(L);
   const char *format = luaL_checkstring(L, 1);
   int top = lua_gettop(L);
   int argument = 1;

@@ -158,6 +158,8 @@ void wl_check_time(lua_State *L, wl_host *host);
 // sandbox.c, bounded.c, strings.c, tables.c, coroutines.c: the libraries. Raise.
 void wl_install_sandbox(lua_State *L);
 void wl_install_bounded(lua_State *L);
+// Raises when string.format has more to do than it may.
+void wl_check_format(lua_State *L);
 void wl_install_strings(lua_State *L);
 void wl_install_tables(lua_State *L);
 void wl_install_coroutines(lua_State *L);

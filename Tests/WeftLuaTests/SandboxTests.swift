@@ -46,6 +46,34 @@ import WeftFilter
     #expect(value == "false" || value == "nil", "\(expression) gave \(value)")
   }
 
+  /// Functions of Lua's own that have bounds still name the script's line and themselves.
+  @Test(arguments: [
+    ("string.format('%d', 'x')", "script.lua:3: bad argument #2 to 'format' (number expected, got string)"),
+    ("string.format('%d')", "script.lua:3: bad argument #2 to 'format' (no value)"),
+    ("os.date('%Ez', 0)", "script.lua:3: bad argument #1 to 'date' (invalid conversion specifier '%Ez')"),
+    ("utf8.char(-1)", "script.lua:3: bad argument #1 to 'char' (value out of range)"),
+    ("os.date(('%n'):rep(200))", "script.lua:3: bad argument #1 to 'date' (a format of more than 256 bytes)"),
+    ("string.format(('x'):rep(70000))", "script.lua:3: bad argument #1 to 'format' (a format of more than 64 KiB)"),
+    ("string.format('%q', ('x'):rep(300000))", "script.lua:3: 'format' quotes at most 256 KiB"),
+    ("string.packsize(('b'):rep(70000))", "script.lua:3: bad argument #1 to 'packsize' (a format of more than 64 KiB)"),
+    ("string.format('%s%q', 'a\\0b', 1)", "no error"),
+  ])
+  func boundedFunctions(_ expression: String, _ message: String) throws {
+    let bench = try ScriptBench(
+      """
+      function on_request(handle)
+        local _, why = pcall(function()
+          local x = \(expression)
+          error("no error", 0)
+        end)
+        handle:headers():replace("x-why", why)
+      end
+      """)
+    let exchange = try bench.request()
+    #expect(bench.errors == [])
+    #expect(exchange.upstreamRequest?["x-why"] == message)
+  }
+
   @Test func loadTakesText() throws {
     #expect(try ScriptBench.value("load('return 1 + 1')()") == "2")
     #expect(try ScriptBench.value("load('return x', 'n', 't', {x = 5})()") == "5")
