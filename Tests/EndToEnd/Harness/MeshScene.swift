@@ -1,0 +1,125 @@
+import Glibc
+import Testing
+
+/// A control plane with what its users do to it, and proxies of its mesh, each a process of its own.
+final class MeshScene: @unchecked Sendable {
+  let folder: TemporaryFolder
+  let discovery: ReservedPort
+  let api: ReservedPort
+  private let lifetime: String
+  private var control: ChildProcess?
+  private var starts = 0
+
+  /// - Parameter lifetime: of certificates.
+  init(lifetime: String = "24h") throws {
+    folder = try TemporaryFolder()
+    discovery = try ReservedPort()
+    api = try ReservedPort()
+    self.lifetime = lifetime
+    try startControl()
+  }
+
+  deinit { control?.signal(SIGKILL) }
+
+  var apiURL: String { "http://127.0.0.1:\(api.number)" }
+
+  // MARK: The control plane
+
+  func startControl() throws {
+    starts += 1
+    let process = try ChildProcess(
+      WeftBinary.path,
+      [
+        "control", "--data", folder.path("control"), "--discovery", "127.0.0.1:\(discovery.number)", "--api",
+        "127.0.0.1:\(api.number)", "--certificate-lifetime", lifetime,
+      ], in: folder, name: "control-\(starts)")
+    control = process
+    try eventually("the control plane to be ready") {
+      if let end = process.end {
+        throw WeftProcess.NotReady(description: "weft control ended, \(end): \(process.errorOutput)")
+      }
+      return (try? Tool.run("curl", ["-sf", "--max-time", "10", "\(apiURL)/readyz"]))?.code == 0
+    }
+  }
+
+  /// At once, with no time for anything.
+  func killControl() throws {
+    control?.signal(SIGKILL)
+    _ = try control?.waitForEnd(within: 60)
+    control = nil
+  }
+
+  var controlLog: String { control?.errorOutput ?? "" }
+
+  // MARK: What users do
+
+  @discardableResult
+  func weft(_ arguments: String...) throws -> ToolResult {
+    let result = try Tool.run(WeftBinary.path, arguments + ["--control", apiURL])
+    if result.code != 0 {
+      throw WeftProcess.NotReady(
+        description:
+          "weft \(arguments.joined(separator: " ")) ended with \(result.code): \(result.errorOutput)\(result.output)")
+    }
+    return result
+  }
+
+  func apply(_ resources: String...) throws {
+    try folder.write("applied.yaml", resources.joined(separator: "\n---\n") + "\n")
+    try weft("apply", "-f", folder.path("applied.yaml"))
+  }
+
+  private func token(_ kind: String, _ name: String) throws -> String {
+    let text = try weft("token", "create", "--join", "--\(kind)", name).output
+    return text.split(whereSeparator: \.isWhitespace).map(String.init).first { $0.contains(".") } ?? ""
+  }
+
+  // MARK: Proxies
+
+  /// A sidecar with the ports that it has.
+  struct Sidecar {
+    let process: WeftProcess
+    let inbound: Int
+    let outbound: Int
+    let ports: [ReservedPort]
+
+    /// A request of the app to another service.
+    func get(_ host: String, _ path: String = "/") throws -> HTTPMessage {
+      let client = try RawClient(outbound)
+      try client.send("GET \(path) HTTP/1.1\r\nhost: \(host)\r\nconnection: close\r\n\r\n")
+      return try client.response(to: "GET")
+    }
+  }
+
+  /// - Parameter state: an earlier one's, to start again with.
+  func sidecar(
+    _ service: String, app: Int, state: String? = nil, ports: [ReservedPort]? = nil, isAwaited: Bool = true,
+    _ more: String...
+  ) throws -> Sidecar {
+    let ports = try ports ?? [ReservedPort(), ReservedPort()]
+    let own = state ?? "state-\(service)-\(ports[0].number)"
+    let environment = state == nil ? ["WEFT_JOIN_TOKEN": try token("service", service)] : [:]
+    let process = try WeftProcess(
+      command: [
+        "sidecar", "--service", service, "--app", "127.0.0.1:\(app)", "--control", "127.0.0.1:\(discovery.number)",
+        "--inbound", "127.0.0.1:\(ports[0].number)", "--outbound", "127.0.0.1:\(ports[1].number)", "--state",
+        folder.path(own), "--instance", own,
+      ] + more, folder: folder, name: "\(own)-\(starts)", isAwaited: isAwaited, environment: environment)
+    return Sidecar(process: process, inbound: ports[0].number, outbound: ports[1].number, ports: ports)
+  }
+
+  func state(_ sidecar: Sidecar, _ service: String) -> String { "state-\(service)-\(sidecar.ports[0].number)" }
+
+  func gateway(_ name: String, _ more: String...) throws -> WeftProcess {
+    try WeftProcess(
+      command: [
+        "gateway", "--name", name, "--control", "127.0.0.1:\(discovery.number)", "--state",
+        folder.path("state-\(name)"),
+      ] + more, folder: folder, name: "gateway-\(name)",
+      environment: ["WEFT_JOIN_TOKEN": try token("gateway", name)])
+  }
+
+  static func service(_ name: String) -> String {
+    "{apiVersion: weft.dev/v1, kind: Service, metadata: {name: \(name)}, spec: {}}"
+  }
+}
