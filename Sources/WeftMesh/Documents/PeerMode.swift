@@ -2,7 +2,7 @@ typealias PeerMode = SidecarDocuments.PeerMode
 
 extension SidecarDocuments.PeerMode {
   /// What PeerAuthentication resources say of a workload: the most specific that says anything, of the mesh, of the
-  /// namespace, of the workload (Istio's order); permissive without any.
+  /// namespace, of the workload (Istio's order); strict without any, for what is not asked for is not open.
   static func resolve(_ options: MeshOptions, _ resources: [HeldResource]) -> PeerMode {
     let policies = resources.filter { $0.type.hasSuffix("/PeerAuthentication") }
       .sorted { $0.name < $1.name }
@@ -22,6 +22,6 @@ extension SidecarDocuments.PeerMode {
       guard policy.namespace == options.namespace, let selector else { return false }
       return !selector.isEmpty && selector.allSatisfy { labels[$0.key] == $0.value.string }
     } ?? mode { policy, selector in policy.namespace == options.namespace && selector == nil }
-      ?? mode { policy, selector in policy.namespace == Closure.rootNamespace && selector == nil } ?? .permissive
+      ?? mode { policy, selector in policy.namespace == Closure.rootNamespace && selector == nil } ?? .strict
   }
 }

@@ -5,7 +5,7 @@ import WeftIO
 struct SidecarDocuments {
   let options: MeshOptions
   /// How connections that are no mutual TLS are treated on the inbound listener.
-  var peerAuthentication = PeerMode.permissive
+  var peerAuthentication = PeerMode.strict
 
   /// What sources of these documents begin with.
   static let sourcePrefix = "agent:"
@@ -102,6 +102,11 @@ struct SidecarDocuments {
       listener["tls"] = nil
       listener["protocol"] = isHTTP ? "HTTP" : "TCP"
       tls = nil
+    case .permissive where isHTTP:
+      if var options = listener["tls"] {
+        options["options"] = ["weft.dev/peer-authentication": "permissive"]
+        listener["tls"] = options
+      }
     case .permissive, .strict: break
     }
     var spec: JSONValue = [

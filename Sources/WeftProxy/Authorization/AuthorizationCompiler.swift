@@ -42,13 +42,17 @@ struct AuthorizationCompiler {
   }
 
   private mutating func listener(_ owners: [(hostname: String, gateway: ResourceName)]) -> AuthorizationTable.Listener {
+    if owners.contains(where: { resources.gateways[$0.gateway]?.meshRole == .outbound }) {
+      return AuthorizationTable.Listener(entries: [], isOutbound: true)
+    }
     var entries: [(hostname: HostPattern, sets: AuthorizationTable.Sets?)] = []
     for owner in owners {
       guard let pattern = HostPattern(owner.hostname), let gateway = resources.gateways[owner.gateway] else { continue }
       let scope = PolicyScope(
         namespace: gateway.metadata.namespace, labels: labels.merging(gateway.policyLabels) { own, _ in own },
         target: ResourceIdentifier(Gateway.kind, gateway.name))
-      entries.append((pattern, sets { $0.governs(scope) }))
+      let services = servedServices(gateway)
+      entries.append((pattern, sets { policy in policy.governs(scope) || services.contains { policy.names($0) } }))
     }
     entries.sort { $0.hostname.isMoreSpecific(than: $1.hostname) }
     // Listeners of one Gateway, or of several that are governed alike, need no look at the name.
@@ -56,6 +60,13 @@ struct AuthorizationCompiler {
       entries = [first]
     }
     return AuthorizationTable.Listener(entries: entries)
+  }
+
+  /// The service whose requests an inbound listener of a sidecar takes: its policies hold there.
+  private func servedServices(_ gateway: Gateway) -> [ResourceIdentifier] {
+    guard let service = gateway.metadata.annotations["weft.dev/mesh-service"] else { return [] }
+    let name = ResourceName(namespace: gateway.metadata.namespace, name: service)
+    return [ResourceIdentifier(KubernetesService.kind, name), ResourceIdentifier(WeftService.kind, name)]
   }
 
   private mutating func sets(where governs: (AuthorizationPolicy) -> Bool) -> AuthorizationTable.Sets? {

@@ -22,6 +22,9 @@ final class AuthorizationTable: Sendable {
   struct Listener: Sendable {
     /// By hostname, the most specific first. One entry: the same for every name.
     let entries: [(hostname: HostPattern, sets: Sets?)]
+    /// Takes the requests of the workload beside the proxy, which nobody has to authorize here: the services that they
+    /// go to see who sends them, and ask their policies.
+    var isOutbound = false
   }
 
   let policies: [Policy]
@@ -45,6 +48,9 @@ final class AuthorizationTable: Sendable {
     let name = host.slice(0, RequestHost.nameLength(host)).array.map(asciiLower)
     return entries.first { $0.hostname.matches(name) }?.sets
   }
+
+  /// Whether policies have nothing to say at a listener.
+  func isExempt(listener: Int) -> Bool { listeners.indices.contains(listener) && listeners[listener].isOutbound }
 
   /// What governs the requests for a service.
   func sets(service: Int) -> Sets? { services.indices.contains(service) ? services[service] : nil }

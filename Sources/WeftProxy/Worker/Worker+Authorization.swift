@@ -8,7 +8,9 @@ extension Worker {
   /// Whether the policies of the listener, and those of the service that the request is for, let it pass. A request
   /// without a route has passed the listener's before it learns so.
   func isAuthorized(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int) -> Bool {
-    guard let authorization = snapshot._withUnsafeGuaranteedRef({ $0.authorization }) else { return true }
+    guard let authorization = snapshot._withUnsafeGuaranteedRef({ $0.authorization }),
+      !authorization.table.isExempt(listener: listener)
+    else { return true }
     let s = x.pointee.state
     var input = AuthorizationInput(request: UnsafePointer(s.request), scratch: scratch, Self.scratchSize)
     describePeer(s, &input)
@@ -22,7 +24,9 @@ extension Worker {
 
   /// The same for a request that a filter has sent on another way, whose listener's policies have had their say.
   func isAuthorizedForService(_ x: ExchangeRef, _ snapshot: SnapshotRef) -> Bool {
-    guard let authorization = snapshot._withUnsafeGuaranteedRef({ $0.authorization }) else { return true }
+    guard let authorization = snapshot._withUnsafeGuaranteedRef({ $0.authorization }),
+      !authorization.table.isExempt(listener: x.pointee.listenerIndex)
+    else { return true }
     let s = x.pointee.state
     var input = AuthorizationInput(request: UnsafePointer(s.request), scratch: scratch, Self.scratchSize)
     describePeer(s, &input)
@@ -43,7 +47,9 @@ extension Worker {
   func isAuthorized(
     connection x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int, serverName: Bytes
   ) -> Bool {
-    guard let authorization = snapshot._withUnsafeGuaranteedRef({ $0.authorization }) else { return true }
+    guard let authorization = snapshot._withUnsafeGuaranteedRef({ $0.authorization }),
+      !authorization.table.isExempt(listener: listener)
+    else { return true }
     var input = AuthorizationInput(request: nil, scratch: scratch, Self.scratchSize)
     describePeer(x.pointee.state, &input)
     if !serverName.isEmpty { input.serverName = serverName }
