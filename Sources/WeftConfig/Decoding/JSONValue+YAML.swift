@@ -84,16 +84,18 @@ extension JSONValue {
     return text
   }
 
-  /// YAML's double-quoted style knows JSON's escapes, and lets fewer characters stand as they are.
+  /// YAML's double-quoted style knows JSON's escapes, and lets fewer characters stand as they are: some it does not take,
+  /// others it takes for ends of lines.
   private static func quoted(_ text: String) -> String {
+    func mustEscape(_ scalar: Unicode.Scalar) -> Bool {
+      (0x7f...0x9f).contains(scalar.value) || scalar.value == 0x2028 || scalar.value == 0x2029
+    }
     let quoted = JSONText.quote(text)
-    guard quoted.unicodeScalars.contains(where: { ("\u{7f}"..."\u{9f}").contains($0) }) else { return quoted }
+    guard quoted.unicodeScalars.contains(where: mustEscape) else { return quoted }
     return quoted.unicodeScalars.reduce(into: "") { text, scalar in
-      if ("\u{7f}"..."\u{9f}").contains(scalar) {
-        text += "\\u00" + String(scalar.value, radix: 16)
-      } else {
-        text.unicodeScalars.append(scalar)
-      }
+      guard mustEscape(scalar) else { return text.unicodeScalars.append(scalar) }
+      let digits = String(scalar.value, radix: 16)
+      text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
     }
   }
 }

@@ -18,11 +18,14 @@ struct APIEndpoint: Sendable {
   let status: Int
   /// Whether a body is expected.
   let hasBody: Bool
+  /// Its content type.
+  let bodyType: String
   let handler: Handler
 
   init(
     _ method: HTTPRequest.Method, _ path: String, _ permission: APIPermission?, _ summary: String,
-    query: [String] = [], status: Int = 200, hasBody: Bool = false, _ handler: @escaping Handler
+    query: [String] = [], status: Int = 200, hasBody: Bool = false,
+    bodyType: String = "application/json", _ handler: @escaping Handler
   ) {
     self.method = method
     self.path = path
@@ -31,6 +34,7 @@ struct APIEndpoint: Sendable {
     self.query = query
     self.status = status
     self.hasBody = hasBody
+    self.bodyType = bodyType
     self.handler = handler
   }
 

@@ -12,7 +12,7 @@ struct BundleRoutes: Sendable {
       APIEndpoint(
         .post, "/weft/v1/bundles", .publish,
         "Pushes a bundle: the archive as application/octet-stream",
-        query: ["tags"], status: 201, hasBody: true, push),
+        query: ["tags"], status: 201, hasBody: true, bodyType: "application/octet-stream", push),
       APIEndpoint(
         .get, "/weft/v1/bundles", .read, "Versions and tags of all bundles", query: ["name"]
       ) { request, _ in
@@ -66,7 +66,7 @@ struct BundleRoutes: Sendable {
       APIEndpoint(
         .put, "/weft/v1/blobs/{digest}/signatures", .publish,
         "Puts signatures beside an archive, as weft bundle sign writes them (application/yaml)",
-        hasBody: true
+        hasBody: true, bodyType: "application/yaml"
       ) { request, context in
         _ = try APIBody.format(request)
         let bytes = try await APIBody.bytes(request, limit: BlobStore.maxSignatures)

@@ -41,7 +41,8 @@ struct OpenAPIDocument {
       endpoint.summary, path: named, query: endpoint.query, permission: endpoint.permission,
       statuses: [endpoint.status])
     if endpoint.hasBody {
-      value["requestBody"] = ["required": true, "content": ["application/json": ["schema": ["type": "object"]]]]
+      let schema: JSONValue = ["type": .string(endpoint.bodyType == "application/json" ? "object" : "string")]
+      value["requestBody"] = ["required": true, "content": .object([endpoint.bodyType: ["schema": schema]])]
     }
     return value
   }

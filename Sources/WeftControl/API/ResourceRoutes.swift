@@ -34,10 +34,14 @@ struct ResourceRoutes: Sendable {
     case .list(let type, let version, let namespace):
       switch request.method {
       case .get: return try await list(request, context, type, version, namespace)
-      case .post: return try await create(request, context, type, version, namespace)
-      default: throw Self.notAllowed(["GET", "POST"])
+      case .post where type.isWritable && (namespace != nil || !type.isNamespaced):
+        return try await create(request, context, type, version, namespace)
+      default:
+        let takesNew = type.isWritable && (namespace != nil || !type.isNamespaced)
+        throw Self.notAllowed(takesNew ? ["GET", "POST"] : ["GET"])
       }
     case .item(let type, let version, let key):
+      if request.method != .get, !type.isWritable { throw Self.notAllowed(["GET"]) }
       if request.method == .post { throw Self.notAllowed(["GET", "PUT", "PATCH", "DELETE"]) }
       if request.method == .get {
         try requireReading(type, context)

@@ -27,7 +27,7 @@ enum Manifest {
   {
     let filters =
       filter.map {
-        "\n      filters: [{type: ExtensionRef, extensionRef: {group: weft.dev, kind: Filter, name: \($0)}}]"
+        "\n    filters: [{type: ExtensionRef, extensionRef: {group: weft.dev, kind: Filter, name: \($0)}}]"
       } ?? ""
     return """
       apiVersion: gateway.networking.k8s.io/v1
