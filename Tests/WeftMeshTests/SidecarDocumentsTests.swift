@@ -57,7 +57,7 @@ struct SidecarDocumentsTests {
     let others = try policy("d", "default", "STRICT", #""selector":{"matchLabels":{"app":"ratings"}},"#)
     let unset = try policy("e", "default", "UNSET")
     let options = try options()
-    #expect(PeerMode.resolve(options, []) == .permissive)
+    #expect(PeerMode.resolve(options, []) == .strict)
     #expect(PeerMode.resolve(options, [mesh]) == .strict)
     #expect(PeerMode.resolve(options, [mesh, unset]) == .strict)
     #expect(PeerMode.resolve(options, [mesh, namespace, others]) == .disable)
