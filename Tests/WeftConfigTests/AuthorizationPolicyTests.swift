@@ -10,16 +10,16 @@ import Testing
   @Test func fieldsAreRead() throws {
     let text = policy(
       """
-      action: DENY
-      rules:
-      - from:
-        - source: {principals: ["spiffe://cluster.local/ns/shop/sa/cart"], notNamespaces: [dev]}
-        - source: {ipBlocks: [10.0.0.0/8], serviceAccounts: [cart, web/front]}
-        to:
-        - operation: {hosts: ["*.example.com"], ports: ["8080"], methods: [GET], paths: ["/a/{*}/b", "/c*"]}
-        when:
-        - {key: "request.headers[X-Tenant]", values: [a], notValues: ["b*"]}
-        - {key: source.ip, notValues: ["::1"]}
+        action: DENY
+        rules:
+        - from:
+          - source: {principals: ["spiffe://cluster.local/ns/shop/sa/cart"], notNamespaces: [dev]}
+          - source: {ipBlocks: [10.0.0.0/8], serviceAccounts: [cart, web/front]}
+          to:
+          - operation: {hosts: ["*.example.com"], ports: ["8080"], methods: [GET], paths: ["/a/{*}/b", "/c*"]}
+          when:
+          - {key: "request.headers[X-Tenant]", values: [a], notValues: ["b*"]}
+          - {key: source.ip, notValues: ["::1"]}
       """, metadata: "{name: a, annotations: {istio.io/dry-run: \"true\"}}", version: "security.istio.io/v1")
     let policy = try #require(resources(text).authorizationPolicies.all.first)
     #expect(policy.action == .deny && policy.isDryRun && policy.targets.isEmpty && policy.selector == nil)
