@@ -9,6 +9,7 @@ struct ProxyMetrics: Sendable {
   let connections: CounterFamily
   let connectionsActive: GaugeFamily
   let acceptFailures: CounterFamily
+  let proxyProtocolFailures: CounterFamily
   let refused: CounterFamily
 
   let requests: CounterFamily
@@ -55,6 +56,10 @@ struct ProxyMetrics: Sendable {
     acceptFailures = try r.counter(
       "weft_downstream_accept_failures_total",
       help: "Connections that could not be accepted or kept: descriptors, memory, limit, other.",
+      labels: ["listener", "reason"])
+    proxyProtocolFailures = try r.counter(
+      "weft_downstream_proxy_protocol_failures_total",
+      help: "Connections closed for their PROXY protocol header: untrusted, missing, malformed, timeout, closed.",
       labels: ["listener", "reason"])
     refused = try r.counter(
       "weft_http_refused_requests_total",

@@ -36,6 +36,8 @@ public struct Gateway: Resource {
   /// None: every address of the machine.
   public let addresses: [Address]
   public let tls: GatewayTLS?
+  /// By the listener's name: connections to it begin with what a proxy in front says of them.
+  public let proxyProtocol: [String: ListenerProxyProtocol]
 
   public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
     self.metadata = metadata
@@ -50,6 +52,7 @@ public struct Gateway: Resource {
     listeners = spec.objects("listeners", count: Bounds.listeners) { Listener($0, namespace: metadata.namespace) }
     addresses = spec.objects("addresses", count: Bounds.addresses, Gateway.address)
     tls = spec.optionalObject("tls") { GatewayTLS($0, namespace: metadata.namespace) }
+    proxyProtocol = ListenerProxyProtocol.read(metadata, reader, listeners: listeners.map(\.name))
     Gateway.acceptInfrastructure(spec)
     Gateway.checkDistinct(listeners, reader)
   }

@@ -81,8 +81,13 @@ public struct TrafficSettings: Sendable, Hashable {
     case auto
   }
 
+  /// Versions of the PROXY protocol, by which a proxy tells its backend who the client is.
+  public enum ProxyProtocol: String, Sendable, Hashable, CaseIterable { case v1, v2 }
+
   /// nil: not given, which is `auto`, except where a GRPCRoute names the service: then `http2`.
   public var `protocol`: ApplicationProtocol?
+  /// Each connection to an endpoint begins with such a header; nil: with none.
+  public var proxyProtocol: ProxyProtocol?
   public var loadBalancer = LoadBalancer.roundRobin
   public var connectionPool = ConnectionPool()
   public var timeouts = Timeouts()
@@ -101,6 +106,7 @@ public struct TrafficSettings: Sendable, Hashable {
   init(_ spec: ObjectReader) {
     self.init(policy: spec)
     `protocol` = spec.optionalEnumeration("protocol")
+    proxyProtocol = spec.optionalEnumeration("proxyProtocol")
     if let reader = spec.optionalObject("dns") { dns.read(reader) }
   }
 

@@ -34,6 +34,7 @@ final class HealthProbe {
   private let check: HealthCheckSettings
   private let address: SocketAddress
   private let context: TLSClientContext?
+  private let proxyProtocol: ProxyProtocolHeader.Version?
   private var isHTTP2: Bool
   /// The endpoint says in the TLS handshake whether it speaks HTTP/2.
   private let negotiates: Bool
@@ -57,6 +58,7 @@ final class HealthProbe {
     self.check = check
     let isPlain = service.isMesh && service.addresses.contains { $0.address == address && $0.isPlain }
     context = isPlain ? nil : service.tls
+    proxyProtocol = service.proxyProtocol
     isHTTP2 = check.type == .grpc || (check.type == .http && service.isHTTP2)
     negotiates = check.type == .http && service.negotiates
     if let port = check.port.flatMap(UInt16.init(exactly:)), let ip = address.ip {
@@ -126,7 +128,7 @@ final class HealthProbe {
 
   private func advance() {
     if phase == .connecting {
-      if !isConnected() { return }
+      if !isConnected() || !introduce() { return }
       if let context {
         guard let session = TLSSession.client(fd, context) else { return finish(.failure("no memory for TLS")) }
         tls = session
@@ -156,6 +158,20 @@ final class HealthProbe {
     if error == 0 { return true }
     finish(.failure(SystemError(operation: "connect", errno: error).description))
     return false
+  }
+
+  /// Says that the connection is the proxy's own, where the endpoint expects to be told whose it is.
+  /// - Returns: false when the check has ended.
+  private func introduce() -> Bool {
+    guard let proxyProtocol else { return true }
+    let isSent = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: ProxyProtocolHeader.maximumWrittenLength) {
+      guard let base = $0.baseAddress else { return false }
+      var w = ByteWriter(base, $0.count)
+      ProxyProtocolHeader.writeLocal(proxyProtocol, into: &w)
+      return Socket.send(fd, BytePointer(base), w.count).raw == w.count
+    }
+    if !isSent { finish(.failure("the endpoint closed the connection")) }
+    return isSent
   }
 
   private func wait(writable: Bool) {

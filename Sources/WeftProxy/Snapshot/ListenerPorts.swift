@@ -20,6 +20,8 @@ struct ListenerPorts {
     /// Of a plain TCP port.
     var plain: ConnectionTable.Action?
     var meshNamespace: String?
+    /// The same for all of its listeners, for it is read before it is known which of them is meant.
+    let proxyProtocol: ListenerProxyProtocol?
     let origin: Origin
   }
 
@@ -76,9 +78,18 @@ struct ListenerPorts {
   ) {
     let name = ListenerName(gateway: gateway.name, listener: listener.name)
     let port = index[address] ?? ports.count
+    let introduction = gateway.proxyProtocol[listener.name]
     if port == ports.count {
       index[address] = port
-      ports.append(Port(address: address, name: "\(gateway.name)/\(listener.name)", origin: listener.origin))
+      ports.append(
+        Port(
+          address: address, name: "\(gateway.name)/\(listener.name)", proxyProtocol: introduction,
+          origin: listener.origin))
+    } else if ports[port].proxyProtocol != introduction {
+      diagnostics.append(
+        listener.origin.error(
+          "shares \(address) with listener \(ports[port].name), so weft.dev/proxy-protocol and weft.dev/proxy-protocol-from must say the same of both"
+        ))
     }
     ports[port].hostnames.append(listener.hostname ?? "*")
     if gateway.meshRole == .outbound, listener.protocol == .http {
@@ -146,7 +157,8 @@ struct ListenerPorts {
           ListenerSpec(
             name: port.name, address: port.address, routes: table, tls: tls, connections: connections,
             meshNamespace: port.meshNamespace, owners: port.owners,
-            acceptsPlain: port.peerMode == .permissive && tls != nil, origin: port.origin))
+            acceptsPlain: port.peerMode == .permissive && tls != nil,
+            proxyProtocol: port.proxyProtocol.map(ProxyProtocolSpec.init), origin: port.origin))
       } catch {
         problems.append(port.origin.error("\(error)"))
       }

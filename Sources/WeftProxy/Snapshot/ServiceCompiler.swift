@@ -1,4 +1,5 @@
 import WeftConfig
+import WeftHTTP
 import WeftIO
 
 /// Turns the two kinds of Service into what workers balance over.
@@ -55,7 +56,9 @@ enum ServiceCompiler {
         idle: Int32(clamping: traffic.tcpKeepalive.time.nanoseconds / 1_000_000_000),
         interval: Int32(clamping: max(1, traffic.tcpKeepalive.interval.nanoseconds / 1_000_000_000)),
         probes: Int32(clamping: traffic.tcpKeepalive.probes)),
-      isHTTP2: version == .http2, negotiates: version == .auto, isMesh: isMesh)
+      isHTTP2: version == .http2, negotiates: version == .auto,
+      proxyProtocol: traffic.proxyProtocol.flatMap { ProxyProtocolHeader.Version(rawValue: $0.rawValue) },
+      isMesh: isMesh)
   }
 
   /// The workloads that take requests. Where one takes mutual TLS, the others' connections stay plain.

@@ -58,13 +58,16 @@ final class ListenerSpec: Sendable {
   let owners: [(hostname: String, gateway: ResourceName)]
   /// Takes plain connections as well as TLS, told apart by their first byte.
   let acceptsPlain: Bool
+  /// nil: connections begin with their own first byte.
+  let proxyProtocol: ProxyProtocolSpec?
   /// Where the first listener stands in the configuration.
   let origin: Origin
 
   init(
     name: String, address: SocketAddress, routes: RouteTable, tls: TLSServerNames? = nil,
     connections: ConnectionTable? = nil, meshNamespace: String? = nil,
-    owners: [(hostname: String, gateway: ResourceName)] = [], acceptsPlain: Bool = false, origin: Origin
+    owners: [(hostname: String, gateway: ResourceName)] = [], acceptsPlain: Bool = false,
+    proxyProtocol: ProxyProtocolSpec? = nil, origin: Origin
   ) {
     self.meshNamespace = meshNamespace
     self.name = OwnedBytes(name)
@@ -74,6 +77,7 @@ final class ListenerSpec: Sendable {
     self.connections = connections
     self.owners = owners
     self.acceptsPlain = acceptsPlain
+    self.proxyProtocol = proxyProtocol
     self.origin = origin
   }
 }

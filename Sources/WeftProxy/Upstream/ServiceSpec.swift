@@ -1,4 +1,5 @@
 import WeftConfig
+import WeftHTTP
 import WeftIO
 import WeftTLS
 
@@ -29,6 +30,8 @@ final class ServiceSpec: Sendable {
   let isHTTP2: Bool
   /// With TLS, each endpoint chooses between HTTP/2 and HTTP/1.1 (ALPN); `isHTTP2` is false then.
   let negotiates: Bool
+  /// Each connection begins with such a header, and so serves one client; nil: with none.
+  let proxyProtocol: ProxyProtocolHeader.Version?
   /// nil: connections are plain.
   let tls: TLSClientContext?
   /// A policy for it cannot be kept: it has no endpoints, whatever is known of them.
@@ -74,10 +77,11 @@ final class ServiceSpec: Sendable {
   init(
     name: String, addresses: [Address], loadBalancing: LoadBalancing, limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(), keepAlive: KeepAlive = KeepAlive(), isHTTP2: Bool = false,
-    negotiates: Bool = false, tls: TLSClientContext? = nil, isUnusable: Bool = false, health: ServiceHealth? = nil,
-    isMesh: Bool = false
+    negotiates: Bool = false, proxyProtocol: ProxyProtocolHeader.Version? = nil, tls: TLSClientContext? = nil,
+    isUnusable: Bool = false, health: ServiceHealth? = nil, isMesh: Bool = false
   ) {
     self.isMesh = isMesh
+    self.proxyProtocol = proxyProtocol
     self.health = health
     self.isUnusable = isUnusable
     self.tls = tls
@@ -97,7 +101,8 @@ final class ServiceSpec: Sendable {
   func hasSameContent(as other: ServiceSpec) -> Bool {
     name == other.name && addresses == other.addresses && loadBalancing == other.loadBalancing
       && limits == other.limits && timeouts == other.timeouts && keepAlive == other.keepAlive
-      && isHTTP2 == other.isHTTP2 && negotiates == other.negotiates && isMesh == other.isMesh && tls === other.tls
+      && isHTTP2 == other.isHTTP2 && negotiates == other.negotiates && proxyProtocol == other.proxyProtocol
+      && isMesh == other.isMesh && tls === other.tls
       && isUnusable == other.isUnusable
       && (health.map { mine in other.health.map(mine.hasSameContent) ?? false } ?? (other.health == nil))
   }
@@ -106,7 +111,8 @@ final class ServiceSpec: Sendable {
   func with(_ tls: TLSClientContext?) -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
-      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, health: health, isMesh: isMesh)
+      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, proxyProtocol: proxyProtocol, tls: tls,
+      health: health, isMesh: isMesh)
   }
 
   /// The same, with its endpoints watched as `traffic` says; what is known of them is carried over from `previous`.
@@ -114,14 +120,14 @@ final class ServiceSpec: Sendable {
     guard let health = ServiceHealth(traffic, addresses, previous: previous?.health) else { return self }
     return ServiceSpec(
       name: name, addresses: addresses, loadBalancing: loadBalancing, limits: limits, timeouts: timeouts,
-      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, tls: tls, isUnusable: isUnusable, health: health,
-      isMesh: isMesh)
+      keepAlive: keepAlive, isHTTP2: isHTTP2, negotiates: negotiates, proxyProtocol: proxyProtocol, tls: tls,
+      isUnusable: isUnusable, health: health, isMesh: isMesh)
   }
 
   /// The same, with nowhere to send requests to.
   func withoutEndpoints() -> ServiceSpec {
     ServiceSpec(
       name: name, addresses: [], loadBalancing: loadBalancing, limits: limits, timeouts: timeouts, keepAlive: keepAlive,
-      isHTTP2: isHTTP2, negotiates: negotiates, isUnusable: true)
+      isHTTP2: isHTTP2, negotiates: negotiates, proxyProtocol: proxyProtocol, isUnusable: true)
   }
 }

@@ -1,4 +1,5 @@
 import WeftFilter
+import WeftHTTP
 import WeftIO
 import WeftTLS
 
@@ -55,6 +56,8 @@ struct UpstreamService: ~Copyable {
   private(set) var isHTTP2 = false
   /// Its endpoints choose the version of HTTP in the TLS handshake.
   private(set) var negotiates = false
+  /// Connections begin with such a header, and none of them is used for another client.
+  private(set) var proxyProtocol: ProxyProtocolHeader.Version?
   /// Kept alive by `spec`.
   private var health: Unmanaged<ServiceHealth>?
   /// How answers judge endpoints; nil: they do not.
@@ -68,6 +71,7 @@ struct UpstreamService: ~Copyable {
     spec = new
     isHTTP2 = new.isHTTP2
     negotiates = new.negotiates && new.tls != nil
+    proxyProtocol = new.proxyProtocol
     tlsOwner = new.tls?.number ?? 0
     maxConnections = max(1, (new.limits.maxConnections + workers - 1) / workers)
     maxPending =

@@ -22,6 +22,8 @@ enum Owner {
 struct ClientConnection: ~Copyable {
   enum Phase: UInt8 {
     case closed
+    /// What a proxy in front says about the connection is awaited.
+    case introduction
     /// A TLS client's hello is awaited, whose server name decides what becomes of the connection.
     case hello
     /// TLS is being agreed upon.

@@ -57,7 +57,6 @@ extension Worker {
       return
     }
     c.pointee.fd = fd
-    c.pointee.phase = l.pointee.tls == nil ? .idle : .handshake
     c.pointee.readable = false
     c.pointee.sawEOF = false
     c.pointee.closeAfter = false
@@ -72,10 +71,18 @@ extension Worker {
     l.pointee.connections &+= 1
     l.pointee.metrics.connections.add()
     l.pointee.metrics.active.add()
+    if let introduction = l.pointee.proxyProtocol { return awaitIntroduction(c, introduction) }
+    startClient(c, l)
+  }
+
+  /// The connection's own bytes are next.
+  @inline(__always)
+  func startClient(_ c: ClientRef, _ l: ListenerRef) {
+    c.pointee.phase = l.pointee.tls == nil ? .idle : .handshake
     if let table = connectionTable(of: c) {
       if let action = table.plain {
         guard case .forward(let rule) = action else {
-          Socket.resetOnClose(fd)
+          Socket.resetOnClose(c.pointee.fd)
           return closeClient(c)
         }
         return startConnection(c, rule)

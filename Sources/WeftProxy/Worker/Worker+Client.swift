@@ -28,8 +28,9 @@ extension Worker {
     }
   }
 
-  private func clientReadable(_ c: ClientRef) {
+  func clientReadable(_ c: ClientRef) {
     switch c.pointee.phase {
+    case .introduction: readIntroduction(c)
     case .hello: peekHello(c)
     case .handshake: clientHandshake(c)
     case .idle, .head: readRequests(c)
@@ -246,6 +247,7 @@ extension Worker {
   func clientTimedOut(_ c: ClientRef) {
     switch c.pointee.phase {
     case .closed: break
+    case .introduction: introductionFailed(c, .timeout, "none came in time")
     case .hello, .handshake: handshakeFailed(c, TLSFailure(.timeout, "the client did not finish it in time"))
     case .idle: closeClient(c)
     case .http2: http2TimedOut(c)

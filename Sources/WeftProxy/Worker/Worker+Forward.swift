@@ -182,6 +182,7 @@ extension Worker {
         dropSession(u, connectError: errno)
         return closeUpstream(u)
       }
+      if u.pointee.endpoint?.pointee.service.pointee.proxyProtocol != nil, !sendProxyHeader(u) { return }
       if u.pointee.endpoint?.pointee.tls != nil { return upstreamHandshake(u) }
       u.pointee.endpoint?.pointee.connectSucceeded()
       return sessionConnected(u)
@@ -192,6 +193,7 @@ extension Worker {
       closeUpstream(u)
       return connectFailed(x, e, errno)
     }
+    if e.pointee.service.pointee.proxyProtocol != nil, !sendProxyHeader(u) { return }
     // The handshake has the rest of the time for the connect.
     if e.pointee.tls != nil { return upstreamHandshake(u) }
     e.pointee.connectSucceeded()

@@ -77,13 +77,14 @@ extension Worker {
 
   private func update(_ service: ServiceRef, _ spec: ServiceSpec) {
     let owner = service.pointee.tlsOwner
+    let introduction = service.pointee.proxyProtocol
     for gone in service.pointee.update(spec, service: service, workers: count) { retire(gone) }
     if spec.tls != nil && service.pointee.metrics.tls == nil {
       service.pointee.metrics.tls = TLSMetrics(families.tls.upstream, context.metrics, owner: spec.name)
     }
     for e in service.pointee.endpoints {
-      // Made with other certificates or demands: not used again.
-      if service.pointee.tlsOwner != owner
+      // Made with other certificates, demands or introductions: not used again.
+      if service.pointee.tlsOwner != owner || service.pointee.proxyProtocol != introduction
         || e.pointee.firstIdle.map({ $0.pointee.tlsOwner != e.pointee.tlsOwner }) ?? false
       {
         while let u = e.pointee.firstIdle { closeUpstream(u) }
@@ -215,6 +216,7 @@ extension Worker {
   private func secure(_ l: ListenerRef, _ spec: ListenerSpec) {
     l.pointee.tls = spec.tls
     l.pointee.acceptsPlain = spec.acceptsPlain
+    l.pointee.proxyProtocol = spec.proxyProtocol
     if spec.tls != nil && l.pointee.metrics.tls == nil {
       l.pointee.metrics.tls = TLSMetrics(families.tls.downstream, context.metrics, owner: spec.name.bytes.string)
     }

@@ -210,7 +210,8 @@ extension Worker {
       return
     }
     let perConnection = service.pointee.maxRequestsPerConnection
-    if isReusable && !e.pointee.isRemoved && u.pointee.tlsOwner == e.pointee.tlsOwner
+    if isReusable && !e.pointee.isRemoved && service.pointee.proxyProtocol == nil
+      && u.pointee.tlsOwner == e.pointee.tlsOwner
       && e.pointee.idleCount < service.pointee.maxIdle
       && (perConnection == 0 || u.pointee.requests < UInt32(clamping: perConnection))
     {

@@ -19,6 +19,8 @@ struct WorkerListener: ~Copyable {
   var tls: TLSServerNames?
   /// New connections may be plain as well.
   var acceptsPlain = false
+  /// What connections begin with; nil: with their own first byte.
+  var proxyProtocol: ProxyProtocolSpec?
   /// Ends the time that its connections have once it is removed.
   var timer = TimerNode()
   var metrics: ListenerMetrics

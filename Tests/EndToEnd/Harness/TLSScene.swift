@@ -17,7 +17,7 @@ final class TLSScene: Sendable {
   init(
     _ authority: TestAuthority? = nil, listeners: ((Int) -> String)? = nil, options: String = "", gateway: String = "",
     proxy: String = "", filters: String = "", more: [String] = [], files: [String: [UInt8]] = [:], workers: Int = 1,
-    arguments: [String] = [], service: String = "", endpoint: String? = nil,
+    arguments: [String] = [], service: String = "", endpoint: String? = nil, gatewayAnnotations: String = "{}",
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let authority = try authority ?? TestAuthority()
@@ -40,8 +40,8 @@ final class TLSScene: Sendable {
       [
         Resources.proxy(proxy),
         """
-        {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: gateway}, spec: {gatewayClassName: weft, \
-        addresses: [{value: 127.0.0.1}], listeners: [\(all)]\(gateway)}}
+        {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: gateway, annotations: \(gatewayAnnotations)}, \
+        spec: {gatewayClassName: weft, addresses: [{value: 127.0.0.1}], listeners: [\(all)]\(gateway)}}
         """,
         Resources.service("backend", endpoints: ["\"\(endpointText)\""], serviceText),
         Resources.route("route", "rules: [{backendRefs: [\(Resources.backendRef("backend"))]\(filters)}]"),

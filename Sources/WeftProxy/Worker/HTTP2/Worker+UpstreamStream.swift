@@ -39,6 +39,8 @@ extension Worker {
       s.metrics.streamsActive.add()
       let limit = e.pointee.service.pointee.maxRequestsPerConnection
       if limit != 0 && s.requests >= UInt32(clamping: limit) { s.isLeaving = true }
+      // It has been introduced as this client's, and is nobody else's.
+      if e.pointee.service.pointee.proxyProtocol != nil { s.isLeaving = true }
     }
     upstreamStreams &+= 1
     e.pointee.connections &+= 1  // so that it is not freed under the stream
