@@ -10,6 +10,11 @@ public struct ProxyProtocolHeader: Sendable, Equatable {
   public var addresses: Addresses?
   public var version: Version
 
+  public init(addresses: Addresses?, version: Version) {
+    self.addresses = addresses
+    self.version = version
+  }
+
   public struct Addresses: Sendable, Equatable {
     public var source: SocketAddress
     public var destination: SocketAddress

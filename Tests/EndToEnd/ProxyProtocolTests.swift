@@ -241,4 +241,101 @@ struct ProxyProtocolTests {
       }
     }
   }
+
+  private static func route(_ kind: String, _ name: String, to service: String, on listener: String) -> String {
+    """
+    {apiVersion: gateway.networking.k8s.io/v1, kind: \(kind), metadata: {name: \(name)}, \
+    spec: {parentRefs: [{name: gateway, sectionName: \(listener)}], \
+    \(kind == "TLSRoute" ? "hostnames: [a.test], " : "")rules: [{backendRefs: [\(Resources.backendRef(service))]}]}}
+    """
+  }
+
+  /// Through the proxy twice: what the one listener's service sends, another listener of its own requires.
+  @Test("HTTP/2, TLS and passthrough: the header comes first, and each client keeps a connection of its own")
+  func chain() throws {
+    let (plain, secure, h2, tls, pass) = (
+      try ReservedPort(), try ReservedPort(), try ReservedPort(), try ReservedPort(), try ReservedPort()
+    )
+    let authority = try TestAuthority()
+    let issued = try authority.issue("a.test", names: ["DNS:a.test"])
+    let folder = try TemporaryFolder()
+    for (name, content) in [
+      ("server.crt", issued.certificate), ("server.key", issued.key), ("ca.crt", try authority.certificate),
+    ] { try folder.write("config/" + name, String(decoding: content, as: UTF8.self)) }
+    let backend = try Backend()
+    let certificates = "options: {weft.dev/certificate-file: server.crt, weft.dev/key-file: server.key}"
+    let weft = try WeftProcess(
+      [
+        "weft.yaml": [
+          Resources.proxy(),
+          Self.gateway(
+            "plain=require, secure=require, h2=require, tls=require, pass=require", from: "127.0.0.1",
+            """
+            {name: plain, protocol: HTTP, port: \(plain.number)}, \
+            {name: secure, protocol: HTTPS, port: \(secure.number), tls: {\(certificates)}}, \
+            {name: h2, protocol: HTTP, port: \(h2.number)}, {name: tls, protocol: HTTP, port: \(tls.number)}, \
+            {name: pass, protocol: TLS, hostname: a.test, port: \(pass.number), tls: {mode: Passthrough}}
+            """),
+          Resources.service("backend", [backend.endpoint]),
+          Resources.service("h2", [.port(plain.number)], "proxyProtocol: v2, protocol: http2"),
+          Resources.service("tls", [.port(secure.number)], "proxyProtocol: v2"),
+          Resources.service("pass", [.port(secure.number)], "proxyProtocol: v1"),
+          """
+          {apiVersion: gateway.networking.k8s.io/v1, kind: BackendTLSPolicy, metadata: {name: policy}, spec: {\
+          targetRefs: [{group: weft.dev, kind: Service, name: tls}], validation: {hostname: a.test}, options: {\
+          weft.dev/ca-file: ca.crt}}}
+          """,
+          Self.route("HTTPRoute", "plain", to: "backend", on: "plain"),
+          Self.route("HTTPRoute", "secure", to: "backend", on: "secure"),
+          Self.route("HTTPRoute", "h2", to: "h2", on: "h2"), Self.route("HTTPRoute", "tls", to: "tls", on: "tls"),
+          Self.route("TLSRoute", "pass", to: "pass", on: "pass"),
+        ].joined(separator: "\n---\n")
+      ], workers: 1, folder: folder)
+    defer { weft.stop() }
+    for port in [h2.number, tls.number] {
+      let clients = try [7, 8, 9].map { last in
+        let client = try RawClient(port)
+        try client.send("PROXY TCP4 203.0.113.\(last) 198.51.100.2 56324 443\r\n")
+        return (client, last)
+      }
+      for _ in 0..<3 {
+        // All at once, so that a shared connection would be found out.
+        for (client, _) in clients { try client.send(HTTPText.get("/echo")) }
+        for (client, last) in clients {
+          let text = try client.response().text.lowercased()
+          #expect(text.contains("203.0.113.\(last), 203.0.113.\(last)"), "\(text)")
+        }
+      }
+    }
+    #expect(try weft.metric("weft_upstream_connections_total", "service=\"default/h2\"") == 9)
+    let script = """
+      import socket, ssl, sys
+      s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+      s.sendall(b"PROXY TCP4 203.0.113.7 198.51.100.2 56324 443\\r\\n")
+      t = ssl.create_default_context(cafile=sys.argv[2]).wrap_socket(s, server_hostname="a.test")
+      t.sendall(b"GET /echo HTTP/1.1\\r\\nhost: a.test\\r\\nconnection: close\\r\\n\\r\\n")
+      data = b""
+      while piece := t.recv(65536): data += piece
+      print(data.decode())
+      """
+    try folder.write("client.py", script)
+    let answer = try Tool.run(
+      "/usr/bin/python3", [folder.path("client.py"), String(pass.number), authority.certificatePath])
+    #expect(
+      answer.output.lowercased().contains("x-forwarded-for: 203.0.113.7"), "\(answer.output) \(answer.errorOutput)")
+  }
+
+  @Test("Listeners of one port that disagree are an error that names both")
+  func disagreement() throws {
+    let folder = try TemporaryFolder()
+    try folder.write(
+      "weft.yaml",
+      Self.gateway(
+        "one=require", from: "127.0.0.1",
+        "{name: one, hostname: a.test, protocol: HTTP, port: 8080}, {name: two, hostname: b.test, protocol: HTTP, port: 8080}"
+      ) + "\n")
+    let result = try WeftBinary.run("check", "-f", folder.path("weft.yaml"))
+    #expect(result.code != 0)
+    #expect((result.output + result.errorOutput).contains("must say the same of both"), "\(result)")
+  }
 }

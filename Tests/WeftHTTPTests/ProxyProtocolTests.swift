@@ -1,7 +1,6 @@
 import Testing
+import WeftHTTP
 import WeftIO
-
-@testable import WeftHTTP
 
 @Suite("PROXY protocol headers")
 struct ProxyProtocolTests {
