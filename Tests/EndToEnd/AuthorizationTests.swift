@@ -227,7 +227,7 @@ struct AuthorizationTests {
     func curl(_ path: String, _ arguments: String...) throws -> String {
       try Tool.run(
         "curl",
-        ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "30", "--path-as-is"] + arguments
+        ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "30", "--path-as-is", "-A", "tester"] + arguments
           + ["http://127.0.0.1:\(port.number)\(path)"]
       ).output
     }
