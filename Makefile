@@ -8,7 +8,8 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -cross-module-optimiz
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: help deps build demo test bench hostile filter-figures parity fuzz asan tsan format lint install clean
+.PHONY: help deps build demo test bench bench-check hostile filter-figures parity fuzz asan tsan format lint install \
+  clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,8 +28,13 @@ test: deps ## Build and run all tests
 	$(SWIFT) test --skip-build --parallel
 
 bench: build ## Compare with nginx, HAProxy, nginx's Lua module and Envoy
+	$(SWIFT) build $(RELEASE_FLAGS) --product WeftLoad
 	@scripts/deps.sh bench
 	@Benchmarks/run.py
+
+bench-check: build ## Hold instructions per request against the committed baselines
+	@scripts/deps.sh bench-check
+	@Benchmarks/check.py
 
 hostile: build ## Run hostile Lua scripts under load, into docs/lua-sandbox.md (20 minutes, a quiet machine)
 	@Benchmarks/hostile.py --markdown docs/lua-sandbox.md

@@ -154,6 +154,12 @@ let package = Package(
       ]),
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
 
+    // Loads for Benchmarks/run.py.
+    .executableTarget(
+      name: "WeftLoad",
+      dependencies: ["WeftIO", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      path: "Benchmarks/WeftLoad"),
+
     // Certificates that tests make for themselves.
     .target(name: "TestCertificates", path: "Tests/TestCertificates"),
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),

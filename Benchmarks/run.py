@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from sidebyside import machine, report, summary
+from sidebyside import machine, plot, report, summary
 from sidebyside.measure import RUN, Bench
 from sidebyside.peers import ROOT, all_peers
 from sidebyside.process import Failed, Processes, raise_file_limit
@@ -29,6 +29,7 @@ def parse(arguments):
     parser.add_argument("--json", metavar="FILE", help="write everything measured, single rounds included")
     parser.add_argument("--markdown", metavar="FILE",
                         help="write the tables: between the marks of a file that has them, or as a new file")
+    parser.add_argument("--plots", metavar="FOLDER", help="draw each scenario as SVG; --markdown shows them")
     parser.add_argument("--binary", metavar="PATH", default=os.path.join(ROOT, ".build", "release", "weft"),
                         help="Weft's program (default: .build/release/weft)")
     parser.add_argument("--list", action="store_true", help="list the scenarios")
@@ -63,7 +64,9 @@ def duration(chosen, peers, rounds, seconds):
     total = 0.0
     for scenario in chosen:
         count = sum(1 for contestant in scenario.contestants if contestant.proxy in peers)
-        total += count * {"load": rounds * (seconds + 0.1) + 4, "idle": 8, "instructions": 25}[scenario.kind]
+        load = rounds * (seconds + 0.1) + 4
+        total += count * {"load": load, "latency": load, "reload": load, "start": rounds, "idle": 8,
+                          "instructions": 25}[scenario.kind]
     return total
 
 
@@ -71,7 +74,7 @@ def main():
     options = parse(sys.argv[1:])
     if options.list:
         for scenario in SCENARIOS:
-            print(f"{scenario.name:<14}{scenario.title}")
+            print(f"{scenario.name:<18}{scenario.title}")
         return 0
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < 2:
@@ -109,7 +112,7 @@ def main():
             for scenario in chosen:
                 progress(scenario.name)
                 results = RUN[scenario.kind](bench, scenario, options.rounds, options.seconds)
-                results |= {"title": scenario.title, "kind": scenario.kind}
+                results |= {"title": scenario.title, "kind": scenario.kind, "is_bulk": scenario.is_bulk}
                 summary.summarise(scenario, results)
                 run["scenarios"][scenario.name] = results
                 print(report.text(scenario.name, scenario.title, results), flush=True)
@@ -117,8 +120,11 @@ def main():
                 failed = failed or any(label in results["left_out"] for label in weft_labels)
         if options.json:
             report.write_json(options.json, run)
+        plots = plot.write_plots(options.plots, run) if options.plots else {}
         if options.markdown:
-            report.write_markdown(options.markdown, run)
+            page = os.path.dirname(os.path.abspath(options.markdown))
+            report.write_markdown(options.markdown, run,
+                                  {name: os.path.relpath(path, page) for name, path in plots.items()})
     except (Failed, OSError) as error:
         print(error, file=sys.stderr)
         return 1

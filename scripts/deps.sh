@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing. `deps.sh` alone: for building and testing; `deps.sh bench`: the peers
-# to compare with as well.
+# to compare with; `deps.sh bench-check`: what counting instructions takes.
 set -euo pipefail
 
 build=(libssl-dev liblua5.4-dev libc-ares-dev libnghttp2-dev libpcre2-dev libyaml-dev zlib1g-dev pkg-config)
@@ -8,6 +8,7 @@ test=(curl etcd-server nghttp2-client nghttp2-server openssl python3 python3-grp
 bench=(nginx libnginx-mod-http-lua haproxy wrk nghttp2-client valgrind)
 
 packages=("${build[@]}" "${test[@]}")
+[ "${1:-}" = bench-check ] && packages=(nginx nghttp2-client openssl valgrind)
 [ "${1:-}" = bench ] && packages=("${bench[@]}")
 
 if ! command -v swift >/dev/null; then

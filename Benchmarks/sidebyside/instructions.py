@@ -38,7 +38,8 @@ def _run(bench, scenario, contestant, check, requests):
     try:
         check(scenario, runner)
         path = "/service-5/item" if contestant.routes else "/"
-        command = [program("h2load"), "--h1", "-n", str(requests), "-c", str(_CONNECTIONS), "-t", "1",
+        version = ["-m", "10"] if contestant.label == "http2" else ["--h1"]
+        command = [program("h2load"), *version, "-n", str(requests), "-c", str(_CONNECTIONS), "-t", "1",
                    f"http{'s' if contestant.tls else ''}://127.0.0.1:{runner.port}{path}"]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         if f"{requests} succeeded" not in done.stdout:

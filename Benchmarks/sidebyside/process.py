@@ -66,7 +66,7 @@ class Process:
         return found
 
     def cpu_seconds(self):
-        """User and system time so far, of all threads of all its processes."""
+        """User and system time so far, of all threads of all its processes, those that have ended among them."""
         user = system = 0
         for pid in self.tree():
             try:
@@ -74,8 +74,8 @@ class Process:
                     fields = file.read().rpartition(")")[2].split()
             except OSError:
                 continue
-            user += int(fields[11])
-            system += int(fields[12])
+            user += int(fields[11]) + int(fields[13])
+            system += int(fields[12]) + int(fields[14])
         return user / _TICK, system / _TICK
 
     def resident_bytes(self):

@@ -8,7 +8,8 @@ from .process import Failed
 BEGIN = "<!-- results: begin (written by Benchmarks/run.py --markdown, not by hand) -->"
 END = "<!-- results: end -->"
 
-_MEASURES = {"cpu": "CPU per request", "idle_mb": "RSS at start, MB", "per_connection": "bytes per idle connection"}
+_MEASURES = {"cpu": "CPU per request", "rate": "requests/s", "p99": "p99", "idle_mb": "RSS at start, MB",
+             "per_connection": "bytes per idle connection", "start_ms": "start, ms", "failed": "failed requests"}
 
 
 def _range(values, form):
@@ -58,27 +59,43 @@ def _instruction_rows(results):
     return rows
 
 
-_ROWS = {"load": _load_rows, "idle": _idle_rows, "instructions": _instruction_rows}
+def _reload_rows(results):
+    rows = _load_rows(results)
+    failed = {one["label"]: sum(turn["failed"] for turn in one["rounds"]) for one in results["contestants"]}
+    return [row + ["failed" if row is rows[0] else f"{failed[row[0]]:,}"] for row in rows]
+
+
+def _start_rows(results):
+    rows = [["proxy", "ms to the first answer", "RSS MB then"]]
+    for contestant in results["contestants"]:
+        times = {"median": contestant["start_ms"], "min": min(contestant["starts"]), "max": max(contestant["starts"])}
+        rows.append([contestant["label"], _range(times, _number(1)), _number(1)(contestant["idle_mb"])])
+    return rows
+
+
+_ROWS = {"load": _load_rows, "latency": _load_rows, "reload": _reload_rows, "start": _start_rows, "idle": _idle_rows,
+         "instructions": _instruction_rows}
 
 
 def _target_rows(results):
-    rows = [["target", "measured", "at most", "result"]]
+    rows = [["target", "measured", "limit", "result"]]
     for target in results["targets"]:
         what = f"{target['subject']}: {_MEASURES[target['measure']]}"
         if target["reference"]:
             what += f" / {target['reference']}"
-        digits = 2 if target["reference"] else (0 if target["limit"] >= 100 else 1)
+        digits = 2 if target["reference"] else (0 if target["limit"] >= 100 or target["limit"] == 0 else 1)
         form = _number(digits)
+        limit = ("≥ " if target["at_least"] else "≤ ") + form(target["limit"])
         if target["value"] is None:
-            rows.append([what, "not measured", form(target["limit"]), ""])
+            rows.append([what, "not measured", limit, ""])
         else:
-            rows.append([what, _range(target["value"], form), form(target["limit"]),
-                         "met" if target["met"] else "missed"])
+            rows.append([what, _range(target["value"], form), limit, "met" if target["met"] else "missed"])
     return rows
 
 
 def _notes(results):
-    notes = [f"Left out: {label}: {reason}" for label, reason in results["left_out"].items()]
+    notes = [f"At {results['at_rate']:,} requests a second."] if results.get("at_rate") else []
+    notes += [f"Left out: {label}: {reason}" for label, reason in results["left_out"].items()]
     if results.get("quiet") is False:
         notes.append(f"Other processes used {results['others']['median']:.0%} of both CPUs meanwhile: "
                      "these figures are not to be relied on.")
@@ -123,11 +140,14 @@ def header(run):
     return "\n".join(_machine(run))
 
 
-def markdown(run):
-    """All scenarios."""
+def markdown(run, plots=None):
+    """All scenarios; `plots` are paths of their pictures by name."""
     lines = ["\n".join(_machine(run))]
     for name, results in run["scenarios"].items():
-        blocks = [f"### {name}", f"{results['title']}.", "\n".join(_markdown_table(_ROWS[results["kind"]](results)))]
+        blocks = [f"### {name}", f"{results['title']}."]
+        if plots and name in plots:
+            blocks.append(f"![{name}]({plots[name]})")
+        blocks.append("\n".join(_markdown_table(_ROWS[results["kind"]](results))))
         if results["targets"]:
             blocks.append("\n".join(_markdown_table(_target_rows(results))))
         lines += blocks + [" ".join(note.split()) for note in _notes(results)]
@@ -155,18 +175,19 @@ def check_markdown(path):
     _around_results(path)
 
 
-def write_markdown(path, run):
+def write_markdown(path, run, plots=None):
     """Writes the tables: between the marks of a file that has them, otherwise as a new file with the marks."""
     head, tail = _around_results(path) or ("", "\n")
-    _replace(path, f"{head}{BEGIN}\n\n{markdown(run)}\n{END}{tail}")
+    replace(path, f"{head}{BEGIN}\n\n{markdown(run, plots)}\n{END}{tail}")
 
 
 def write_json(path, run):
     """Writes everything that was measured, single rounds included."""
-    _replace(path, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
+    replace(path, json.dumps(run, indent=2, ensure_ascii=False) + "\n")
 
 
-def _replace(path, content):
+def replace(path, content):
+    """Writes a file as a whole or not at all."""
     folder = os.path.dirname(os.path.abspath(path))
     os.makedirs(folder, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=folder)

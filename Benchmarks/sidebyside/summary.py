@@ -1,7 +1,7 @@
 """From single rounds to what is reported: medians with minimum and maximum, ratios, targets."""
 import statistics
 
-LOAD_MEASURES = ("rate", "cpu", "user", "system", "p50", "p99", "p999", "loaded_mb", "others")
+LOAD_MEASURES = ("rate", "cpu", "user", "system", "p50", "p99", "p999", "loaded_mb", "others", "failed")
 # Above this share of other work on both CPUs, figures are not to be trusted.
 QUIET = 0.05
 
@@ -27,15 +27,17 @@ def summarise(scenario, results):
 
 def _target(target, by_label):
     result = {"measure": target.measure, "subject": target.subject, "reference": target.reference,
-              "limit": target.limit, "value": None, "met": None}
+              "limit": target.limit, "at_least": target.at_least, "value": None, "met": None}
     subject = by_label.get(target.subject)
     reference = by_label.get(target.reference)
     if subject is None or (target.reference and reference is None):
         return result
-    if target.measure == "cpu":
+    if target.measure == "failed":
+        result["value"] = spread([sum(one["failed"] for one in subject["rounds"])])
+    elif target.measure in LOAD_MEASURES:
         # Rounds are compared pairwise: the machine's speed drifts, but hardly between neighbours.
         pairs = zip(subject["rounds"], reference["rounds"])
-        ratios = [one["cpu"] / other["cpu"] for one, other in pairs if other["cpu"] > 0]
+        ratios = [one[target.measure] / other[target.measure] for one, other in pairs if other[target.measure] > 0]
         if not ratios:
             return result
         result["value"] = spread(ratios)
@@ -46,5 +48,6 @@ def _target(target, by_label):
                 return result
             value /= reference[target.measure]
         result["value"] = spread([value])
-    result["met"] = result["value"]["median"] <= target.limit
+    median = result["value"]["median"]
+    result["met"] = median >= target.limit if target.at_least else median <= target.limit
     return result

@@ -1,6 +1,10 @@
--- wrk's side of a round: cycles through N paths when asked to (`-- N`), and prints its numbers as one line of JSON.
+-- wrk's side of a round: cycles through N paths, or posts a body of B bytes, when asked to (`-- N B`), and prints its
+-- numbers as one line of JSON.
 function init(arguments)
-  local routes = tonumber(arguments[1] or "0")
+  local routes, body = tonumber(arguments[1] or "0"), tonumber(arguments[2] or "0")
+  if body > 0 then
+    wrk.method, wrk.body = "POST", string.rep("x", body)
+  end
   if routes == 0 then return end
   -- A thousand paths at most, spread over all routes.
   local count = math.min(routes, 1000)

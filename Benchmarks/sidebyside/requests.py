@@ -1,17 +1,14 @@
-"""Requests: a single one to look at the answer, a load by wrk, and connections that idle."""
+"""Single requests to look at answers, and connections that idle."""
 import http.client
-import json
 import os
 import socket
 import ssl
 import subprocess
 import time
 
-from .peers import CONFIGS, program
+from .loads import AGENT, message
+from .peers import program
 from .process import Failed
-
-AGENT = "bench"
-_SCRIPT = os.path.join(CONFIGS, "load", "report.lua")
 
 
 def get(port, path="/", tls=False):
@@ -31,36 +28,19 @@ def get(port, path="/", tls=False):
         connection.close()
 
 
-def run_wrk(port, cpu, connections, seconds, routes, halfway, tls=False, closes=False):
-    """Loads the port for that many seconds, calls `halfway` shortly before the end, and returns wrk's numbers."""
-    close = ["-H", "Connection: close"] if closes else []
-    command = [program("wrk"), "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", _SCRIPT,
-               "-H", f"User-Agent: {AGENT}", *close, f"http{'s' if tls else ''}://127.0.0.1:{port}/", "--", str(routes)]
-    load = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
-    try:
-        try:
-            load.wait(seconds * 0.8)
-        except subprocess.TimeoutExpired:
-            halfway()
-        output, _ = load.communicate(timeout=seconds + 15)
-    except subprocess.TimeoutExpired as error:
-        raise Failed("wrk did not end in time") from error
-    finally:
-        if load.poll() is None:
-            load.kill()
-            load.wait()
-    for line in output.splitlines():
-        if line.startswith("RESULT "):
-            result = json.loads(line[7:])
-            break
-    else:
-        raise Failed(f"wrk failed: {output.strip()[-300:]}")
-    failures = {kind: result[kind] for kind in ("connect", "read", "write", "timeout", "status") if result[kind]}
-    if failures or not result["requests"]:
-        said = ", ".join(f"{count} {kind}" for kind, count in failures.items()) or "no request was answered"
-        raise Failed(f"requests failed under load: {said}")
-    return result
+def curl_http2(port, load, folder):
+    """What curl says of one request of a load over HTTP/2 in the clear: version, status, length of the body."""
+    command = [program("curl"), "-s", "--max-time", "10", "--http2-prior-knowledge", "-A", AGENT, "-o", os.devnull,
+               "-w", "%{http_version} %{http_code} %{size_download}", f"http://127.0.0.1:{port}{load.path}"]
+    for name, value in load.headers:
+        command += ["-H", f"{name}: {value}"]
+    if load.body:
+        body = os.path.join(folder, "request.body")
+        with open(body, "wb") as file:
+            file.write(message(load.body) if load.grpc else b"x" * load.body)
+        command += ["--data-binary", f"@{body}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+    return tuple(done.stdout.split())
 
 
 class IdleConnections:
