@@ -8,7 +8,8 @@ struct ControlTests {
   {
     let process = try ChildProcess(
       WeftBinary.path,
-      ["control", "--data", folder.path("data"), "--discovery", "127.0.0.1:\(port)"] + arguments, in: folder,
+      ["control", "--data", folder.path("data"), "--discovery", "127.0.0.1:\(port)", "--api", "off"] + arguments,
+      in: folder,
       name: "control\(run)")
     try eventually("the control plane to be ready") {
       if let end = process.end { throw MalformedMessage("it ended at once, \(end): \(process.errorOutput)") }
@@ -51,7 +52,9 @@ struct ControlTests {
     let folder = try TemporaryFolder()
     let port = try ReservedPort()
     let process = try start(folder, port.number)
-    func run(_ arguments: [String]) throws -> ToolResult { try Tool.run(WeftBinary.path, ["control"] + arguments) }
+    func run(_ arguments: [String]) throws -> ToolResult {
+      try Tool.run(WeftBinary.path, ["control", "--api", "off"] + arguments)
+    }
     let taken = try run(["--data", folder.path("other"), "--discovery", "127.0.0.1:\(port.number)"])
     #expect(taken.code == 1 && taken.errorOutput.contains("another process listens there"))
     let used = try run(["--data", folder.path("data"), "--discovery", "127.0.0.1:0"])

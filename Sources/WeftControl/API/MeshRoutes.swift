@@ -76,20 +76,40 @@ struct MeshRoutes: Sendable {
       status: .ok, headers: [.contentType: "application/json", .cacheControl: "no-store"],
       body: ResponseBody { writer in
         defer { place.give() }
-        var last = after
-        var silent = 0
-        while end.map({ ContinuousClock.now < $0 }) ?? true {
-          let events = await mesh.events(after: last)
-          for event in events {
-            try await writer.write(WatchRoute.line(try Self.json(event)))
-            last = max(last, event.number)
-          }
-          silent = events.isEmpty ? silent + 1 : 0
-          if silent % 30 == 29 { try await writer.write(ByteBuffer(string: "\n")) }
-          // Ends at once when the control plane goes away.
-          do { try await Task.sleepUnlessShutdown(.milliseconds(500)) } catch { break }
-        }
+        for await line in Self.lines(mesh, after: after, until: end) { try await writer.write(line) }
         try await writer.finish(nil)
       })
+  }
+
+  /// The lines of a watch of events, with an empty one every 15 seconds without any; ends with the time given, when the
+  /// control plane goes away, or when the reader is too slow.
+  private static func lines(
+    _ mesh: any MeshStatus, after: UInt64, until end: ContinuousClock.Instant?
+  ) -> AsyncStream<ByteBuffer> {
+    let (lines, continuation) = AsyncStream.makeStream(of: ByteBuffer.self, bufferingPolicy: .bufferingOldest(10_000))
+    let reader = Task {
+      var last = after
+      var silent = 0
+      repeat {
+        let events = await mesh.events(after: last)
+        for event in events {
+          guard let line = try? WatchRoute.line(json(event)) else { continue }
+          if case .dropped = continuation.yield(line) { return continuation.finish() }
+          last = max(last, event.number)
+        }
+        silent = events.isEmpty ? silent + 1 : 0
+        if silent % 30 == 29 { continuation.yield(ByteBuffer(string: "\n")) }
+      } while await pause(until: end)
+      continuation.finish()
+    }
+    continuation.onTermination = { _ in reader.cancel() }
+    return lines
+  }
+
+  /// Waits for half a second.
+  /// - Returns: false when `end` has come, or the control plane goes away, which ends the wait at once.
+  private static func pause(until end: ContinuousClock.Instant?) async -> Bool {
+    do { try await Task.sleepUnlessShutdown(.milliseconds(500)) } catch { return false }
+    return end.map { ContinuousClock.now < $0 } ?? true
   }
 }
