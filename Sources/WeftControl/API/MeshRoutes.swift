@@ -41,6 +41,8 @@ struct MeshRoutes: Sendable {
     ]
   }
 
+  /// Not inlined, for Swift 6.3's optimiser crashes on its errors within an async function.
+  @inline(never)
   private static func json(_ value: some Encodable) throws -> JSONValue {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.withoutEscapingSlashes]
