@@ -71,10 +71,7 @@ def run_h2load(port, cpu, load, seconds, folder, halfway, tls=False):
     for name, value in load.headers:
         command += ["-H", f"{name}: {value}"]
     if load.body:
-        data = os.path.join(folder, "load.body")
-        with open(data, "wb") as file:
-            file.write(message(load.body) if load.grpc else b"x" * load.body)
-        command += ["-d", data]
+        command += ["-d", write_body(load, folder)]
     output = _run("h2load", command + [f"http{'s' if tls else ''}://127.0.0.1:{port}{load.path}"], cpu, seconds,
                   halfway)
     latencies, failed = [], 0
@@ -108,6 +105,14 @@ def run_websocket(port, cpu, load, seconds, halfway):
     command = [WEFT_LOAD, "websocket", "--port", str(port), "--connections", str(load.connections), "--size",
                str(load.body), "--seconds", str(seconds)]
     return _refuse_failures(_result_line("weft-load", _run("weft-load", command, cpu, seconds, halfway)), ("status",))
+
+
+def write_body(load, folder):
+    """Writes the body of a load's requests into a file, and returns its path."""
+    path = os.path.join(folder, "load.body")
+    with open(path, "wb") as file:
+        file.write(message(load.body) if load.grpc else b"x" * load.body)
+    return path
 
 
 def message(size):

@@ -6,7 +6,7 @@ import ssl
 import subprocess
 import time
 
-from .loads import AGENT, message
+from .loads import AGENT, write_body
 from .peers import program
 from .process import Failed
 
@@ -35,10 +35,7 @@ def curl_http2(port, load, folder):
     for name, value in load.headers:
         command += ["-H", f"{name}: {value}"]
     if load.body:
-        body = os.path.join(folder, "request.body")
-        with open(body, "wb") as file:
-            file.write(message(load.body) if load.grpc else b"x" * load.body)
-        command += ["--data-binary", f"@{body}"]
+        command += ["--data-binary", f"@{write_body(load, folder)}"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
     return tuple(done.stdout.split())
 

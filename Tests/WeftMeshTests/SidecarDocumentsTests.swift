@@ -48,7 +48,7 @@ struct SidecarDocumentsTests {
       try #require(
         resource(
           "weft.dev/v1/PeerAuthentication",
-          #"{"metadata":{"name":"\#(name)","namespace":"\#(namespace)"},"spec":{\#(selector)"mtls":{"mode":"\#(mode)"}}}"#
+          #"{"apiVersion":"weft.dev/v1","kind":"PeerAuthentication","metadata":{"name":"\#(name)","namespace":"\#(namespace)"},"spec":{\#(selector)"mtls":{"mode":"\#(mode)"}}}"#
         ))
     }
     let mesh = try policy("a", "weft-system", "STRICT")

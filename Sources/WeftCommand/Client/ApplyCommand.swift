@@ -17,12 +17,7 @@ struct ApplyCommand: ParsableCommand {
         cat route.yaml | weft apply -f -
       """)
 
-  @Option(
-    name: [.customShort("f"), .customLong("file")],
-    help: ArgumentHelp(
-      "A file or folder of YAML or JSON, or - for standard input. May be repeated.", valueName: "path"),
-    completion: .file())
-  var files: [String] = []
+  @OptionGroup var manifests: ManifestOptions
 
   @Flag(help: "Check everything and store nothing.")
   var dryRun = false
@@ -31,11 +26,11 @@ struct ApplyCommand: ParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func validate() throws {
-    if files.isEmpty { throw ValidationError("say what to apply: -f PATH") }
+    if manifests.files.isEmpty { throw ValidationError("say what to apply: -f PATH") }
   }
 
   func run() throws {
-    let (files, isDryRun, json, namespace) = (files, dryRun, client.json, namespace)
+    let (files, isDryRun, json, namespace) = (manifests.files, dryRun, client.json, namespace)
     try client.withClient { client, resolved in
       let manifests = try Self.read(files, namespace.resolve(resolved), json: json)
       let answer = try await Self.send(

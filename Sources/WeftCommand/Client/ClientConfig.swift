@@ -80,3 +80,14 @@ struct ClientConfig {
     }
   }
 }
+
+extension ClientConfig {
+  /// What is said of a context that is not in the file.
+  /// - Parameter place: of the file, where the message is to name it.
+  func unknown(_ name: String, in place: String? = nil) -> ClientError {
+    let known = contexts.map(\.name).joined(separator: ", ")
+    return ClientError(
+      "no context \"\(name)\"" + (place.map { " in \($0)" } ?? "")
+        + (known.isEmpty ? "; make one with weft context add" : "; there are \(known)"))
+  }
+}

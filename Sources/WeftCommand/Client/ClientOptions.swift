@@ -43,12 +43,7 @@ struct ClientOptions: ParsableArguments {
     var chosen: ClientConfig.Context?
     if let name = context ?? (control == nil && ClientConfig.environment("WEFT_CONTROL") == nil ? config.current : nil)
     {
-      guard let found = config[name] else {
-        let known = config.contexts.map(\.name).joined(separator: ", ")
-        throw ClientError(
-          "no context \"\(name)\" in \(path)"
-            + (known.isEmpty ? "; make one with weft context add" : "; there are \(known)"))
-      }
+      guard let found = config[name] else { throw config.unknown(name, in: path) }
       chosen = found
     }
     let address = control ?? (context == nil ? ClientConfig.environment("WEFT_CONTROL") : nil)

@@ -73,13 +73,8 @@ struct ContextCommand: ParsableCommand {
     @Argument var name: String
 
     func run() throws {
-      try Findings.orExit(json: false) {
-        var config = try ClientConfig(path: ClientConfig.path)
-        guard config[name] != nil else { throw unknown(name, config) }
-        config.current = name
-        try config.write(to: ClientConfig.path)
-        print("context \(name) is in use")
-      }
+      try change(name) { $0.current = name }
+      print("context \(name) is in use")
     }
   }
 
@@ -94,14 +89,11 @@ struct ContextCommand: ParsableCommand {
     @Argument var name: String
 
     func run() throws {
-      try Findings.orExit(json: false) {
-        var config = try ClientConfig(path: ClientConfig.path)
-        guard config[name] != nil else { throw unknown(name, config) }
+      try change(name) { config in
         config.contexts.removeAll { $0.name == name }
         if config.current == name { config.current = nil }
-        try config.write(to: ClientConfig.path)
-        print("context \(name) removed")
       }
+      print("context \(name) removed")
     }
   }
 
@@ -141,8 +133,12 @@ struct ContextCommand: ParsableCommand {
   }
 }
 
-private func unknown(_ name: String, _ config: ClientConfig) -> ClientError {
-  let known = config.contexts.map(\.name).joined(separator: ", ")
-  return ClientError(
-    "no context \"\(name)\"" + (known.isEmpty ? "; make one with weft context add" : "; there are \(known)"))
+/// Changes the file of contexts, in which one of this name must be.
+private func change(_ name: String, _ body: (inout ClientConfig) -> Void) throws {
+  try Findings.orExit(json: false) {
+    var config = try ClientConfig(path: ClientConfig.path)
+    guard config[name] != nil else { throw config.unknown(name) }
+    body(&config)
+    try config.write(to: ClientConfig.path)
+  }
 }

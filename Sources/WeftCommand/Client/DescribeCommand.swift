@@ -13,18 +13,13 @@ struct DescribeCommand: ParsableCommand {
         weft describe httproute shop
       """)
 
-  @Argument(help: ArgumentHelp("The kind, or KIND/NAME.", valueName: "kind"))
-  var kind: String
-
-  @Argument(help: ArgumentHelp("The resource's name.", valueName: "name"))
-  var name: String?
+  @OptionGroup var resource: ResourceArguments
 
   @OptionGroup var namespace: NamespaceOption
   @OptionGroup var client: ClientOptions
 
   func run() throws {
-    let (kind, names) = ResourceReference.split(kind, name.map { [$0] } ?? [])
-    guard let name = names.first else { throw ValidationError("say what to describe: KIND NAME") }
+    let (kind, name) = try resource.required("say what to describe")
     let (json, namespace) = (client.json, namespace)
     try client.withClient { client, resolved in
       let (type, value) = try await ResourceReference(kind: kind)

@@ -13,12 +13,7 @@ struct DiffCommand: ParsableCommand {
         weft diff -f config/
       """)
 
-  @Option(
-    name: [.customShort("f"), .customLong("file")],
-    help: ArgumentHelp(
-      "A file or folder of YAML or JSON, or - for standard input. May be repeated.", valueName: "path"),
-    completion: .file())
-  var files: [String] = []
+  @OptionGroup var manifests: ManifestOptions
 
   @Flag(help: "Exit with 1 when there are differences.")
   var exitCode = false
@@ -27,11 +22,11 @@ struct DiffCommand: ParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func validate() throws {
-    if files.isEmpty { throw ValidationError("say what to compare: -f PATH") }
+    if manifests.files.isEmpty { throw ValidationError("say what to compare: -f PATH") }
   }
 
   func run() throws {
-    let (files, json, namespace) = (files, client.json, namespace)
+    let (files, json, namespace) = (manifests.files, client.json, namespace)
     let isSame = try client.withClient { client, resolved in
       let manifests = try ApplyCommand.read(files, namespace.resolve(resolved), json: json)
       let answer = try await ApplyCommand.send(

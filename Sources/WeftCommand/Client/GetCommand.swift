@@ -16,11 +16,7 @@ struct GetCommand: ParsableCommand {
         weft get svc -l app=shop -w
       """)
 
-  @Argument(help: ArgumentHelp("The kind, or KIND/NAME.", valueName: "kind"))
-  var kind: String
-
-  @Argument(help: ArgumentHelp("The resource's name.", valueName: "name"))
-  var name: String?
+  @OptionGroup var resource: ResourceArguments
 
   @Option(name: [.customShort("o"), .customLong("output")], help: "table, wide, yaml, json or name.")
   var output: OutputFormat = .table
@@ -41,12 +37,12 @@ struct GetCommand: ParsableCommand {
 
   func run() throws {
     let format = client.json ? .json : output
-    let (kind, names) = ResourceReference.split(kind, name.map { [$0] } ?? [])
+    let (kind, only) = resource.parts
     let (selector, isEverywhere, watches, namespace, json) = (selector, allNamespaces, watch, namespace, client.json)
     try client.withClient { client, resolved in
       let reference = try ResourceReference(kind: kind)
       let place = namespace.resolve(resolved)
-      if let name = names.first {
+      if let name = only {
         let (type, value) = try await reference.resource(name, namespace: place, client)
         Self.show([(type, [value])], format, isList: false, showsNamespace: false)
         if watches {

@@ -15,11 +15,7 @@ struct HistoryCommand: ParsableCommand {
         weft history httproute shop --diff
       """)
 
-  @Argument(help: ArgumentHelp("The kind, or KIND/NAME.", valueName: "kind"))
-  var kind: String
-
-  @Argument(help: ArgumentHelp("The resource's name.", valueName: "name"))
-  var name: String?
+  @OptionGroup var resource: ResourceArguments
 
   @Flag(help: "Show what each version has changed.")
   var diff = false
@@ -28,8 +24,7 @@ struct HistoryCommand: ParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func run() throws {
-    let (kind, names) = ResourceReference.split(kind, name.map { [$0] } ?? [])
-    guard let name = names.first else { throw ValidationError("say whose history: KIND NAME") }
+    let (kind, name) = try resource.required("say whose history")
     let (json, namespace, showsDifferences) = (client.json, namespace, diff)
     try client.withClient { client, resolved in
       let key = try await ResourceReference(kind: kind).key(name, namespace: namespace.resolve(resolved), client)
@@ -88,11 +83,7 @@ struct RollbackCommand: ParsableCommand {
         weft rollback httproute shop --to 1834
       """)
 
-  @Argument(help: ArgumentHelp("The kind, or KIND/NAME.", valueName: "kind"))
-  var kind: String
-
-  @Argument(help: ArgumentHelp("The resource's name.", valueName: "name"))
-  var name: String?
+  @OptionGroup var resource: ResourceArguments
 
   @Option(help: ArgumentHelp("The revision, as weft history lists it.", valueName: "revision"))
   var to: UInt64?
@@ -104,8 +95,7 @@ struct RollbackCommand: ParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func run() throws {
-    let (kind, names) = ResourceReference.split(kind, name.map { [$0] } ?? [])
-    guard let name = names.first else { throw ValidationError("say what to roll back: KIND NAME") }
+    let (kind, name) = try resource.required("say what to roll back")
     let (json, namespace, revision, isDryRun) = (client.json, namespace, to, dryRun)
     try client.withClient { client, resolved in
       let key = try await ResourceReference(kind: kind).key(name, namespace: namespace.resolve(resolved), client)

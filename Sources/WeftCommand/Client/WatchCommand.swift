@@ -14,11 +14,7 @@ struct WatchCommand: ParsableCommand {
         weft watch workloads -A --json
       """)
 
-  @Argument(help: ArgumentHelp("The kind, or KIND/NAME.", valueName: "kind"))
-  var kind: String
-
-  @Argument(help: ArgumentHelp("The resource's name.", valueName: "name"))
-  var name: String?
+  @OptionGroup var resource: ResourceArguments
 
   @Flag(name: [.customShort("A"), .customLong("all-namespaces")], help: "In all namespaces.")
   var allNamespaces = false
@@ -27,12 +23,12 @@ struct WatchCommand: ParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func run() throws {
-    let (kind, names) = ResourceReference.split(kind, name.map { [$0] } ?? [])
+    let (kind, name) = resource.parts
     let (isEverywhere, namespace, json) = (allNamespaces, namespace, client.json)
     try client.withClient { client, resolved in
       let reference = try ResourceReference(kind: kind)
       try await Self.follow(
-        reference.types, namespace: isEverywhere ? nil : namespace.resolve(resolved), name: names.first, after: "",
+        reference.types, namespace: isEverywhere ? nil : namespace.resolve(resolved), name: name, after: "",
         client,
         json: json)
     }

@@ -1,3 +1,5 @@
+import WeftConfig
+
 /// What a proxy needs to know, by what it knows already: follows references from the gateway or service that it is for.
 /// Each delta may make it larger; it is complete once everything in it has been answered.
 struct Closure {
@@ -6,9 +8,6 @@ struct Closure {
   private var services: Set<String> = []
   private var frontends: Set<String> = []
   private var namespaces: Set<String> = []
-
-  /// Namespace of policies for the whole mesh.
-  static let rootNamespace = "weft-system"
 
   private let bundleServices: [String: [String]]
 
@@ -21,11 +20,11 @@ struct Closure {
     self.held = held
     self.bundleServices = bundleServices
     let own = "\(options.namespace)/\(options.name)"
-    for namespace in [options.namespace, Self.rootNamespace] {
+    for namespace in [options.namespace, PolicyScope.rootNamespace] {
       for policy in ResourceType.policies { want(policy, "@\(namespace)") }
     }
     want(ResourceType.proxy, own)
-    want(ResourceType.proxy, "\(Self.rootNamespace)/default")
+    want(ResourceType.proxy, "\(PolicyScope.rootNamespace)/default")
     switch options.kind {
     case .gateway:
       want(ResourceType.gateway, own)
@@ -44,7 +43,7 @@ struct Closure {
   /// The settings for the proxy: its own, or those of all.
   static func proxy(_ options: MeshOptions, _ held: HeldResources) -> HeldResource? {
     held[ResourceType.proxy, "\(options.namespace)/\(options.name)"]
-      ?? held[ResourceType.proxy, "\(rootNamespace)/default"]
+      ?? held[ResourceType.proxy, "\(PolicyScope.rootNamespace)/default"]
   }
 
   private mutating func want(_ type: String, _ name: String) { interests.insert(Interest(type: type, name: name)) }

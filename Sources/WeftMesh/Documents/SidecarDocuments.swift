@@ -10,8 +10,6 @@ struct SidecarDocuments {
   /// What sources of these documents begin with.
   static let sourcePrefix = "agent:"
 
-  enum PeerMode: String { case strict, permissive, disable }
-
   /// Documents with the names that diagnostics give them.
   func documents(identity: MeshIdentity) -> [(source: String, document: ConfigDocuments)] {
     var all = [secret(identity)]
@@ -26,14 +24,14 @@ struct SidecarDocuments {
   // MARK: Identity
 
   private static let identityName: JSONValue = "workload-identity"
-  private static let root = JSONValue.string(Closure.rootNamespace)
+  private static let root = JSONValue.string(PolicyScope.rootNamespace)
 
   private func secret(_ identity: MeshIdentity) -> JSONValue {
     [
       "apiVersion": "v1", "kind": "Secret", "metadata": ["name": Self.identityName, "namespace": Self.root],
       "type": "kubernetes.io/tls",
       "stringData": [
-        "tls.crt": .string(identity.chain), "tls.key": .string(identity.key.pemRepresentation),
+        "tls.crt": .string(identity.chain), "tls.key": .string(identity.key.pem),
         "ca.crt": .string(identity.roots),
       ],
     ]
@@ -107,7 +105,7 @@ struct SidecarDocuments {
         options["options"] = ["weft.dev/peer-authentication": "permissive"]
         listener["tls"] = options
       }
-    case .permissive, .strict: break
+    case .permissive, .strict, .unset: break
     }
     var spec: JSONValue = [
       "gatewayClassName": "weft", "addresses": address(workload.inbound), "listeners": [listener],

@@ -1,4 +1,3 @@
-import Crypto
 import GRPCCore
 import GRPCNIOTransportHTTP2
 import NIOPosix
@@ -27,7 +26,7 @@ struct ControlConnection: Sendable {
       tls.customVerificationCallback = { verification.verify($0, $1) }
       if let identity {
         tls.certificateChain = identity.chainSources
-        tls.privateKey = .bytes(Array(identity.key.pemRepresentation.utf8), format: .pem)
+        tls.privateKey = .bytes(Array(identity.key.pem.utf8), format: .pem)
       }
     }
     var config = HTTP2ClientTransport.Posix.Config.defaults

@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import GRPCCore
 import Logging
@@ -22,7 +21,7 @@ struct IdentityClient: Sendable {
     if let present, present.notAfter > Date() {
       shown = present
       trust = .roots(present.roots)
-      request.csr = Data(try MeshIdentity.request(key, present.id))
+      request.csr = Data(try key.signingRequest(for: present.id))
     } else {
       guard let token = options.joinToken else {
         throw MeshError(
@@ -38,7 +37,7 @@ struct IdentityClient: Sendable {
       }
       trust = .digests(claims.rootDigests)
       request.joinToken = token
-      request.csr = Data(try MeshIdentity.request(key, id))
+      request.csr = Data(try key.signingRequest(for: id))
     }
     let message = request
     let response = try await connection.with(trust, identity: shown) { client in
@@ -57,14 +56,14 @@ struct IdentityClient: Sendable {
 
   /// A key for the next certificate. Kept until there is one: when an answer is lost, the request is repeated with the
   /// same key, for a token that is good for one key would be used up otherwise.
-  private func nextKey() throws -> P256.Signing.PrivateKey {
+  private func nextKey() throws -> WorkloadKey {
     if let known = try folder.read(MeshIdentity.nextKeyFile),
-      let key = try? P256.Signing.PrivateKey(pemRepresentation: String(decoding: known, as: UTF8.self))
+      let key = try? WorkloadKey(pem: String(decoding: known, as: UTF8.self))
     {
       return key
     }
-    let key = P256.Signing.PrivateKey()
-    try folder.write(MeshIdentity.nextKeyFile, Array(key.pemRepresentation.utf8))
+    let key = WorkloadKey()
+    try folder.write(MeshIdentity.nextKeyFile, Array(key.pem.utf8))
     return key
   }
 }

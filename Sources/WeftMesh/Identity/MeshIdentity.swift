@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import SwiftASN1
 import WeftIdentity
@@ -6,7 +5,7 @@ import X509
 
 /// A proxy's key with the certificate that the mesh has given it. The key is made here and never leaves the state folder.
 struct MeshIdentity: Sendable {
-  let key: P256.Signing.PrivateKey
+  let key: WorkloadKey
   /// PEM: the certificate and the intermediates.
   let chain: String
   /// PEM: every root that is trusted at present.
@@ -14,7 +13,7 @@ struct MeshIdentity: Sendable {
   let certificate: Certificate
   let id: SPIFFEID
 
-  init(key: P256.Signing.PrivateKey, chain: String, roots: String) throws(MeshError) {
+  init(key: WorkloadKey, chain: String, roots: String) throws(MeshError) {
     self.key = key
     self.chain = chain
     self.roots = roots
@@ -28,17 +27,11 @@ struct MeshIdentity: Sendable {
     } catch {
       throw MeshError("the certificate is none: \(error)")
     }
-    guard Certificate.PublicKey(key.publicKey) == certificate.publicKey else {
+    guard key.publicKey == certificate.publicKey else {
       throw MeshError("the certificate is for another key")
     }
-    guard let id = MeshIdentity.spiffeID(certificate) else { throw MeshError("the certificate has no SPIFFE ID") }
+    guard let id = certificate.spiffeID else { throw MeshError("the certificate has no SPIFFE ID") }
     self.id = id
-  }
-
-  private static func spiffeID(_ certificate: Certificate) -> SPIFFEID? {
-    guard let names = try? certificate.extensions.subjectAlternativeNames else { return nil }
-    for case .uniformResourceIdentifier(let uri) in names { return SPIFFEID(uri) }
-    return nil
   }
 
   var notAfter: Date { certificate.notValidAfter }
@@ -46,23 +39,6 @@ struct MeshIdentity: Sendable {
   var renewal: Date {
     let life = certificate.notValidAfter.timeIntervalSince(certificate.notValidBefore)
     return certificate.notValidBefore.addingTimeInterval(life * 2 / 3)
-  }
-
-  /// A PKCS#10 request for a key, DER.
-  static func request(_ key: P256.Signing.PrivateKey, _ id: SPIFFEID) throws(MeshError) -> [UInt8] {
-    do {
-      let extensions = try Certificate.Extensions {
-        SubjectAlternativeNames([.uniformResourceIdentifier(id.description)])
-      }
-      let request = try CertificateSigningRequest(
-        version: .v1, subject: DistinguishedName(), privateKey: Certificate.PrivateKey(key),
-        attributes: CertificateSigningRequest.Attributes([.init(ExtensionRequest(extensions: extensions))]))
-      var serializer = DER.Serializer()
-      try serializer.serialize(request)
-      return serializer.serializedBytes
-    } catch {
-      throw MeshError("a signing request cannot be made: \(error)")
-    }
   }
 
   // MARK: Files
@@ -76,7 +52,7 @@ struct MeshIdentity: Sendable {
   static func load(_ folder: StateFolder) throws(MeshError) -> MeshIdentity? {
     guard let key = try folder.read(keyFile), let chain = try folder.read(chainFile),
       let roots = try folder.read(rootsFile),
-      let parsed = try? P256.Signing.PrivateKey(pemRepresentation: String(decoding: key, as: UTF8.self))
+      let parsed = try? WorkloadKey(pem: String(decoding: key, as: UTF8.self))
     else { return nil }
     // A crash between the files' renames leaves a key without its certificate: then a new one is asked for.
     return try? MeshIdentity(
@@ -85,7 +61,7 @@ struct MeshIdentity: Sendable {
 
   func save(_ folder: StateFolder) throws(MeshError) {
     try folder.write(Self.rootsFile, Array(roots.utf8))
-    try folder.write(Self.keyFile, Array(key.pemRepresentation.utf8))
+    try folder.write(Self.keyFile, Array(key.pem.utf8))
     try folder.write(Self.chainFile, Array(chain.utf8))
     folder.remove(Self.nextKeyFile)
   }
