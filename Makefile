@@ -17,8 +17,9 @@ help: ## Show this list
 deps: ## Install the Debian packages that building and testing need
 	@scripts/deps.sh
 
-build: deps ## Build the release binary, .build/release/weft
+build: deps ## Build the release binaries, .build/release/weft and weft-mesh
 	$(SWIFT) build $(RELEASE_FLAGS) --product weft
+	$(SWIFT) build $(RELEASE_FLAGS) --product weft-mesh
 
 demo: build ## Start backends and a proxy, send traffic, edit a filter while it flows
 	@scripts/demo.sh
@@ -63,9 +64,9 @@ format: ## Format the sources
 lint: ## Check the format, as CI does
 	$(SWIFT) format lint -r --strict --parallel Package.swift Sources Tests examples
 
-install: build ## Install the binary and the shipped filters below PREFIX (/usr/local)
+install: build ## Install the binaries and the shipped filters below PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/weft
-	install -m 755 .build/release/weft $(DESTDIR)$(PREFIX)/bin/weft
+	install -m 755 .build/release/weft .build/release/weft-mesh $(DESTDIR)$(PREFIX)/bin/
 	cp -R filters $(DESTDIR)$(PREFIX)/share/weft/
 
 clean: ## Remove what was built

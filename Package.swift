@@ -9,9 +9,11 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "weft", targets: ["weft"]),
+    .executable(name: "weft-mesh", targets: ["weft-mesh"]),
     .library(
       name: "WeftFilter", targets: ["WeftFilter", "WeftConfig", "WeftTelemetry", "WeftTLS", "WeftHTTP", "WeftIO"]),
     .library(name: "WeftCommand", targets: ["WeftCommand"]),
+    .library(name: "WeftMeshCommand", targets: ["WeftMeshCommand"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -143,16 +145,25 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
 
-    // The command line. `WeftCommand` is a library so that a package with filters of its own builds its own `weft`.
+    // The command line. Libraries, so that a package with filters of its own builds its own `weft`. Whatever needs the
+    // control plane's libraries is apart: they would double the memory that a proxy starts with.
     .target(
       name: "WeftCommand",
       dependencies: [
         "WeftProxy", "WeftFilters", "WeftLua", "WeftFilterTest", "WeftBundle", "WeftCrypto", "WeftIO",
-        "WeftControl", "WeftStore", "WeftMesh", "WeftIdentity", "WeftConfig", "WeftTelemetry",
+        "WeftConfig", "WeftTelemetry",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .target(
+      name: "WeftMeshCommand",
+      dependencies: [
+        "WeftCommand", "WeftControl", "WeftStore", "WeftMesh", "WeftIdentity", "WeftProxy", "WeftFilter",
+        "WeftFilterTest", "WeftBundle", "WeftConfig", "WeftTelemetry", "WeftIO",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
       ]),
     .executableTarget(name: "weft", dependencies: ["WeftCommand"]),
+    .executableTarget(name: "weft-mesh", dependencies: ["WeftMeshCommand"]),
 
     // Loads for Benchmarks/run.py.
     .executableTarget(
@@ -194,7 +205,7 @@ let package = Package(
     .testTarget(
       name: "WeftMeshTests", dependencies: ["WeftMesh", "WeftControl", "WeftStore", "WeftProxy", "WeftTelemetry"]),
     // Drives the built binary; depends on it so that it is built.
-    .testTarget(name: "EndToEnd", dependencies: ["weft", "CLinux", "TestCertificates"]),
+    .testTarget(name: "EndToEnd", dependencies: ["weft", "weft-mesh", "CLinux", "TestCertificates"]),
   ],
   swiftLanguageModes: [.v6]
 )

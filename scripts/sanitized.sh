@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 kind=${1:?address or thread}
 filter=${2:-EndToEnd}
 folder=.build-$kind
-swift build --sanitize="$kind" --scratch-path "$folder" --product weft
+for product in weft weft-mesh; do
+  swift build --sanitize="$kind" --scratch-path "$folder" --product "$product"
+done
 reports=$(mktemp -d)
 trap 'rm -rf "$reports"' EXIT
 case $kind in

@@ -2,16 +2,16 @@ import ArgumentParser
 import WeftConfig
 
 /// Prints errors and warnings, each on a line that begins with its place.
-struct Findings {
-  let diagnostics: [Diagnostic]
+package struct Findings {
+  package let diagnostics: [Diagnostic]
 
-  init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics }
+  package init(_ diagnostics: [Diagnostic]) { self.diagnostics = diagnostics }
 
-  var errors: Int { diagnostics.count { $0.severity == .error } }
-  var warnings: Int { diagnostics.count - errors }
+  package var errors: Int { diagnostics.count { $0.severity == .error } }
+  package var warnings: Int { diagnostics.count - errors }
 
   /// - Parameter json: one JSON object a line.
-  func print(json: Bool, to fd: Int32 = 1) {
+  package func print(json: Bool, to fd: Int32 = 1) {
     for diagnostic in diagnostics {
       let line =
         json
@@ -24,7 +24,7 @@ struct Findings {
 
   /// Says why a command cannot go on, on standard error.
   /// - Returns: what it throws to end: exit code 1, or 2 for a mistake on the command line.
-  static func fail(_ error: any Error, json: Bool) -> any Error {
+  package static func fail(_ error: any Error, json: Bool) -> any Error {
     switch error {
     case is ExitCode, is ValidationError: return error
     case let error as ConfigError: Findings(error.diagnostics).print(json: json, to: 2)
@@ -42,7 +42,7 @@ struct Findings {
   }
 
   /// Does something; if it fails, says why and ends the command.
-  static func orExit<R: ~Copyable>(json: Bool, _ body: () throws -> R) throws -> R {
+  package static func orExit<R: ~Copyable>(json: Bool, _ body: () throws -> R) throws -> R {
     do {
       return try body()
     } catch {
@@ -51,10 +51,10 @@ struct Findings {
   }
 
   /// `2 errors, 1 warning`.
-  var counts: String { "\(Findings.count(errors, "error")), \(Findings.count(warnings, "warning"))" }
+  package var counts: String { "\(Findings.count(errors, "error")), \(Findings.count(warnings, "warning"))" }
 
   /// `, 1 warning`, or nothing.
-  var andWarnings: String { warnings > 0 ? ", \(Findings.count(warnings, "warning"))" : "" }
+  package var andWarnings: String { warnings > 0 ? ", \(Findings.count(warnings, "warning"))" : "" }
 
-  static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+  package static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
 }

@@ -3,7 +3,7 @@ import Logging
 import WeftTelemetry
 
 /// How a command logs.
-struct LogOptions: ParsableArguments {
+package struct LogOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"),
     completion: .list(Logger.Level.allCases.map(\.rawValue)),
@@ -13,12 +13,14 @@ struct LogOptions: ParsableArguments {
       }
       return level
     })
-  var logLevel: Logger.Level = .info
+  package var logLevel: Logger.Level = .info
 
   @Option(help: "text or json.")
-  var logFormat: ProcessLog.Format = .text
+  package var logFormat: ProcessLog.Format = .text
 
-  func makeLog(_ writer: LogWriter) throws -> ProcessLog {
+  package init() {}
+
+  package func makeLog(_ writer: LogWriter) throws -> ProcessLog {
     try ProcessLog(format: logFormat, level: logLevel, writer: writer)
   }
 }

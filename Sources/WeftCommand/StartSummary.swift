@@ -2,12 +2,12 @@ import Logging
 import WeftProxy
 
 /// What a proxy says about itself once it serves.
-struct StartSummary {
+package struct StartSummary {
   private let summary: Proxy.Summary
 
-  init(_ summary: Proxy.Summary) { self.summary = summary }
+  package init(_ summary: Proxy.Summary) { self.summary = summary }
 
-  func write(to log: Logger, asText: Bool) {
+  package func write(to log: Logger, asText: Bool) {
     if asText { print(to: 2) }
     log.notice(
       "ready",

@@ -1,21 +1,21 @@
 /// Rows in aligned columns.
-struct Table {
+package struct Table {
   private let columns: [String]
   private var rows: [[String]] = []
 
-  init(columns: [String]) { self.columns = columns }
+  package init(columns: [String]) { self.columns = columns }
 
-  mutating func add(_ row: [String]) { rows.append(row) }
+  package mutating func add(_ row: [String]) { rows.append(row) }
 
   /// - Parameter isTerminal: the heading is bold.
-  func text(isTerminal: Bool) -> String {
+  package func text(isTerminal: Bool) -> String {
     let lines = lines()
     let heading = isTerminal ? "\u{1b}[1m\(lines[0])\u{1b}[0m" : lines[0]
     return ([heading] + lines.dropFirst()).joined(separator: "\n") + "\n"
   }
 
   /// The rows without the heading.
-  var body: String { lines().dropFirst().joined(separator: "\n") + "\n" }
+  package var body: String { lines().dropFirst().joined(separator: "\n") + "\n" }
 
   private func lines() -> [String] {
     var widths = columns.map(\.count)

@@ -2,17 +2,17 @@ import Glibc
 import WeftConfig
 
 /// How text goes to the user.
-enum Terminal {
+package enum Terminal {
   /// Whether what is written there is seen in colour: a terminal that knows it, and a user who has not said no
   /// (https://no-color.org).
-  static func hasColor(_ fd: Int32) -> Bool {
+  package static func hasColor(_ fd: Int32) -> Bool {
     guard isatty(fd) == 1 else { return false }
     if let no = getenv("NO_COLOR"), no.pointee != 0 { return false }
     if let term = getenv("TERM"), String(cString: term) == "dumb" { return false }
     return true
   }
 
-  enum Style: String {
+  package enum Style: String {
     case bold = "1"
     case red = "31"
     case green = "32"
@@ -20,17 +20,17 @@ enum Terminal {
   }
 
   /// `text` in that style where `fd` has colour.
-  static func styled(_ text: String, _ style: Style, _ fd: Int32 = 1) -> String {
+  package static func styled(_ text: String, _ style: Style, _ fd: Int32 = 1) -> String {
     hasColor(fd) ? "\u{1b}[\(style.rawValue)m\(text)\u{1b}[0m" : text
   }
 
   /// Writes a line to standard error.
-  static func printError(_ text: String) { write(text + "\n", to: 2) }
+  package static func printError(_ text: String) { write(text + "\n", to: 2) }
 
   /// Writes all of `text`, whatever the descriptor takes at a time.
   /// - Returns: whether it could be written.
   @discardableResult
-  static func write(_ text: String, to fd: Int32) -> Bool {
+  package static func write(_ text: String, to fd: Int32) -> Bool {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let n = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
@@ -42,5 +42,5 @@ enum Terminal {
   }
 
   /// `text` with what a terminal would obey made visible.
-  static func harmless(_ text: String) -> String { VisibleText.of(text) }
+  package static func harmless(_ text: String) -> String { VisibleText.of(text) }
 }

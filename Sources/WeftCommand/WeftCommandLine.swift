@@ -5,7 +5,9 @@ import WeftFilter
 import WeftFilters
 import WeftLua
 
-/// The `weft` command, for `main.swift` of Weft itself and of packages that add filters of their own:
+/// The `weft` command, for `main.swift` of Weft itself and of packages that add filters of their own. It leaves the
+/// commands of the mesh to the program `weft-mesh` beside it; `WeftMeshCommandLine` of `WeftMeshCommand` has them all in
+/// one program.
 /// ```swift
 /// import WeftCommand
 ///
@@ -17,28 +19,75 @@ public enum WeftCommandLine {
   private static let registered = Mutex(FilterRegistry())
 
   /// The filter types that this build knows.
-  static var registry: FilterRegistry { registered.withLock { $0 } }
+  package static var registry: FilterRegistry { registered.withLock { $0 } }
 
   /// Parses the process's arguments and runs the subcommand. Never returns.
   /// - Parameter extend: adds filter types to the built-in ones.
   public static func main(_ extend: (inout FilterRegistry) -> Void = { _ in }) -> Never {
+    register(extend)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    if MeshProgram.isNeeded(for: arguments) {
+      MeshProgram.replaceThisProcess(arguments)
+      if let complaint = MeshProgram.complaint(arguments) {
+        Terminal.printError("error: \(complaint)")
+        Glibc.exit(usageExitCode)
+      }
+    }
+    run(WeftRoot.self)
+  }
+
+  /// Parses the process's arguments as `root` and its subcommands, and runs the one named.
+  /// - Parameter extend: adds filter types to the built-in ones.
+  package static func main<Root: ParsableCommand>(
+    _ root: Root.Type, _ extend: (inout FilterRegistry) -> Void
+  ) -> Never {
+    register(extend)
+    run(root)
+  }
+
+  private static func register(_ extend: (inout FilterRegistry) -> Void) {
     registered.withLock { registry in
       BuiltInFilters.register(into: &registry)
       LuaFilters.register(into: &registry)
     }
     registered.withLock { extend(&$0) }
+  }
+
+  private static func run<Root: ParsableCommand>(_ root: Root.Type) -> Never {
     do {
-      var command = try WeftRoot.parseAsRoot()
+      var command = try root.parseAsRoot()
       try command.run()
-      WeftRoot.exit()
+      root.exit()
     } catch {
-      if WeftRoot.exitCode(for: error) != .validationFailure { WeftRoot.exit(withError: error) }
+      if root.exitCode(for: error) != .validationFailure { root.exit(withError: error) }
       // The library's own code for this is 64.
-      let message = Array((WeftRoot.fullMessage(for: error) + "\n").utf8)
-      _ = message.withUnsafeBytes { Glibc.write(2, $0.baseAddress, $0.count) }
+      Terminal.write(root.fullMessage(for: error) + "\n", to: 2)
       Glibc.exit(usageExitCode)
     }
   }
+
+  /// The commands that need no mesh.
+  package static let subcommands: [any ParsableCommand.Type] = [
+    RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self, BundleCommand.self,
+  ]
+
+  static var names: [String] { subcommands.compactMap { $0.configuration.commandName } }
+
+  package static let abstract = "A service mesh whose proxy is programmable."
+  package static let discussion = """
+    Examples:
+      weft run --listen :8080 --to 127.0.0.1:9001
+      weft run config/
+      weft check config/
+      weft routes config/ GET http://shop.example/cart
+      weft bundle new greeting
+      weft filter test filters/tenant-tag
+
+    Completion for your shell (bash, zsh or fish):
+      weft --generate-completion-script bash > ~/.local/share/bash-completion/completions/weft
+
+    Documentation: docs/README.md
+    """
 
   /// The command line made no sense.
   private static let usageExitCode: Int32 = 2
@@ -47,28 +96,8 @@ public enum WeftCommandLine {
 struct WeftRoot: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "weft",
-    abstract: "A service mesh whose proxy is programmable.",
-    discussion: """
-      Examples:
-        weft run --listen :8080 --to 127.0.0.1:9001
-        weft run config/
-        weft check config/
-        weft routes config/ GET http://shop.example/cart
-        weft bundle new greeting
-        weft filter test filters/tenant-tag
-
-      Completion for your shell (bash, zsh or fish):
-        weft --generate-completion-script bash > ~/.local/share/bash-completion/completions/weft
-
-      Documentation: docs/README.md
-      """,
+    abstract: WeftCommandLine.abstract,
+    discussion: WeftCommandLine.discussion,
     version: WeftCommandLine.version,
-    subcommands: [
-      RunCommand.self, CheckCommand.self, RoutesCommand.self, FilterCommand.self, BundleCommand.self,
-      ControlCommand.self,
-      ApplyCommand.self, DiffCommand.self, GetCommand.self, DescribeCommand.self, DeleteCommand.self,
-      HistoryCommand.self, RollbackCommand.self, WatchCommand.self, StatusCommand.self, EventsCommand.self,
-      TokenCommand.self, ContextCommand.self,
-      GatewayCommand.self, SidecarCommand.self, JoinCommand.self,
-    ])
+    subcommands: WeftCommandLine.subcommands)
 }

@@ -28,7 +28,7 @@ struct BundleCheckCommand: ParsableCommand {
   func run() throws {
     var hasErrors = false
     for path in paths {
-      let (bundle, findings) = Self.check(path)
+      let (bundle, findings) = BundleCommand.check(path)
       findings.print(json: json)
       let isBad = findings.errors > 0 || (strict && findings.warnings > 0)
       hasErrors = hasErrors || isBad
@@ -44,15 +44,5 @@ struct BundleCheckCommand: ParsableCommand {
       }
     }
     if hasErrors { throw ExitCode(1) }
-  }
-
-  /// Everything there is to say about the bundle at `path`; nil when it cannot be read.
-  static func check(_ path: String) -> (bundle: Bundle?, findings: Findings) {
-    do {
-      let bundle = try Bundle(at: path)
-      return (bundle, Findings(LuaBundleCheck.findings(bundle)))
-    } catch {
-      return (nil, Findings(error.diagnostics))
-    }
   }
 }

@@ -2,7 +2,7 @@ import Glibc
 import WeftIO
 
 /// Files that the subcommands of `weft bundle` write. A file is there whole or not at all, whatever happens meanwhile.
-enum BundleOutput {
+package enum BundleOutput {
   /// What stands in the way, and what to do about it.
   struct Failure: Error, CustomStringConvertible {
     let description: String
@@ -16,7 +16,7 @@ enum BundleOutput {
   }
 
   /// Writes `bytes` to `path`, in place of what is there, making the folder above it where there is none.
-  static func write(_ bytes: [UInt8], to path: String) throws {
+  package static func write(_ bytes: [UInt8], to path: String) throws {
     try makeFolder(above: path)
     let temporary = "\(path).\(getpid()).tmp"
     try create(temporary, mode: 0o666) { try writeAll(bytes, to: $0, path) }
@@ -36,7 +36,7 @@ enum BundleOutput {
   }
 
   /// Makes a file that is not there yet; only its owner can read it.
-  static func writeSecret(to path: String, _ bytes: UnsafeRawBufferPointer) throws {
+  package static func writeSecret(to path: String, _ bytes: UnsafeRawBufferPointer) throws {
     try makeFolder(above: path)
     try create(path, mode: 0o600) { fd in
       // The mode that the file was made with could have been widened by an access list of the folder.
@@ -48,7 +48,7 @@ enum BundleOutput {
   static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
   /// A small file, such as a key.
-  static func read(_ path: String) throws -> [UInt8] {
+  package static func read(_ path: String) throws -> [UInt8] {
     let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if fd < 0 { throw SystemError(operation: "open \(path)", errno: errno) }
     defer { close(fd) }

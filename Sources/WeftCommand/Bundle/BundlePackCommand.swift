@@ -31,7 +31,7 @@ struct BundlePackCommand: ParsableCommand {
   }
 
   func run() throws {
-    let (checked, findings) = BundleCheckCommand.check(path)
+    let (checked, findings) = BundleCommand.check(path)
     findings.print(json: json, to: 2)
     guard let bundle = checked, findings.errors == 0 else { throw ExitCode(1) }
     let manifest = bundle.manifest

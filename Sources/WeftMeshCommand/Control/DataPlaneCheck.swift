@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import WeftCommand
 import WeftConfig
 import WeftControl
 import WeftProxy

@@ -1,4 +1,5 @@
 import Foundation
+import WeftCommand
 import WeftConfig
 import WeftControl
 

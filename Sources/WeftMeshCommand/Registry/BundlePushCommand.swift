@@ -1,5 +1,6 @@
 import ArgumentParser
 import WeftBundle
+import WeftCommand
 import WeftConfig
 import WeftFilterTest
 
@@ -35,7 +36,7 @@ struct BundlePushCommand: ParsableCommand {
 
   func run() throws {
     let json = client.json
-    let (checked, findings) = BundleCheckCommand.check(path)
+    let (checked, findings) = BundleCommand.check(path)
     findings.print(json: json, to: 2)
     guard let bundle = checked, findings.errors == 0 else { throw ExitCode(1) }
     if !skipTests, !bundle.isArchive { try test() }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import WeftCommand
 import WeftConfig
 import WeftControl
 

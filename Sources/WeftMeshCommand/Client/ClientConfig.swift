@@ -1,4 +1,5 @@
 import Glibc
+import WeftCommand
 import WeftConfig
 import WeftIO
 

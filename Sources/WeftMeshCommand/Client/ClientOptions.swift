@@ -1,4 +1,5 @@
 import ArgumentParser
+import WeftCommand
 import WeftConfig
 
 /// Which control plane a command talks to, and as whom.

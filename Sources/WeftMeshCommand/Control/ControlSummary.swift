@@ -1,4 +1,5 @@
 import Logging
+import WeftCommand
 import WeftControl
 
 /// What a control plane says about itself once it is ready.

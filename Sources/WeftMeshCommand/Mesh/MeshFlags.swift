@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Glibc
+import WeftCommand
 import WeftIO
 import WeftMesh
 import WeftProxy

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import WeftCommand
 import WeftControl
 import WeftIdentity
 import WeftStore

@@ -1,4 +1,5 @@
 import ArgumentParser
+import WeftCommand
 import WeftConfig
 import WeftControl
 

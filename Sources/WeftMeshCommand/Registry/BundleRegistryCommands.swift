@@ -1,5 +1,6 @@
 import ArgumentParser
 import WeftBundle
+import WeftCommand
 import WeftConfig
 
 /// `NAME`, `NAME:VERSION`, `NAME:TAG` or `NAME@sha256:HEX`.

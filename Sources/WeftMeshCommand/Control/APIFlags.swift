@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import WeftCommand
 import WeftControl
 
 /// How `weft control` serves its HTTP API.

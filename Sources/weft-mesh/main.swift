@@ -1,0 +1,3 @@
+import WeftMeshCommand
+
+WeftMeshCommandLine.main()
