@@ -70,6 +70,13 @@ public struct Reactor: ~Copyable {
   @inlinable @inline(__always)
   public func wait(milliseconds: Int32) -> Int { max(0, Int(epoll_wait(descriptor, events, batch, milliseconds))) }
 
+  /// The same with a limit in nanoseconds, for waits shorter than a millisecond; where the kernel knows no such call
+  /// (before 5.11), it does not wait.
+  public func wait(nanoseconds: UInt64) -> Int {
+    let n = cl_epoll_wait(descriptor, events, batch, nanoseconds)
+    return n == -ENOSYS ? wait(milliseconds: 0) : max(0, Int(n))
+  }
+
   @inlinable @inline(__always) public func token(_ i: Int) -> Token { Token(raw: events[i].data.u64) }
   @inlinable @inline(__always) public func readiness(_ i: Int) -> Readiness { Readiness(bits: events[i].events) }
 }

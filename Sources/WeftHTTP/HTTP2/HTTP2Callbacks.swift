@@ -41,7 +41,10 @@ enum HTTP2Callbacks {
       let category = frame.pointee.headers.cat
       // A stream without a context has been given up: what still arrives for it is of no interest.
       if context == nil && category != NGHTTP2_HCAT_REQUEST { return streamFailure }
-      if s.headBegan(stream, context, isFirst: category != NGHTTP2_HCAT_HEADERS) { return 0 }
+      if s.headBegan(stream, context, isFirst: category != NGHTTP2_HCAT_HEADERS) {
+        s.builder.pointee.context = context ?? s.context(of: stream)
+        return 0
+      }
       s.reset(stream, .refusedStream)
       return streamFailure
     }
@@ -51,7 +54,7 @@ enum HTTP2Callbacks {
     guard let frame, let session = session(user), let name, let value else { return failure }
     return session._withUnsafeGuaranteedRef { s in
       let stream = frame.pointee.hd.stream_id
-      guard let context = s.context(of: stream) else { return streamFailure }
+      guard let context = s.builder.pointee.context ?? s.context(of: stream) else { return streamFailure }
       s.field(stream, context, Bytes(name, nameLength), Bytes(value, valueLength))
       return 0
     }
@@ -116,6 +119,7 @@ enum HTTP2Callbacks {
   private static let streamClose: nghttp2_on_stream_close_callback = { _, stream, error, user in
     guard let session = session(user) else { return failure }
     return session._withUnsafeGuaranteedRef { s in
+      s.builder.pointee.context = nil
       if let context = s.context(of: stream) { s.closed(stream, context, error) }
       return 0
     }

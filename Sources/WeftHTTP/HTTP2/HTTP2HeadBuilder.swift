@@ -15,6 +15,10 @@ public struct HTTP2HeadBuilder {
   private var cookies = 0
   private var tunnelProtocol: TextReference?
   private var fault: HTTP2HeadError?
+  /// The section is no head.
+  public private(set) var isTrailers = false
+  /// The stream's context, as long as nobody can have changed it: within one call of `HTTP2Session.receive`.
+  var context: UnsafeMutableRawPointer?
 
   public init() {}
 
@@ -102,7 +106,10 @@ public struct HTTP2HeadBuilder {
   }
 
   /// Begins a trailer section.
-  public mutating func beginTrailers() { self = HTTP2HeadBuilder() }
+  public mutating func beginTrailers() {
+    self = HTTP2HeadBuilder()
+    isTrailers = true
+  }
 
   /// What the trailer section lacks; nil when it is fine.
   public var trailerFault: HTTP2HeadError? { fault }

@@ -22,6 +22,9 @@ open class HTTP2Session {
 
   private let raw: UnsafeMutablePointer<OpaquePointer?>
   private let owner: UnsafeMutablePointer<Unmanaged<HTTP2Session>?>
+  private let memory: HTTP2Memory?
+  /// For the header section that is being received. Behind a pointer, for it is changed with every field.
+  public let builder: UnsafeMutablePointer<HTTP2HeadBuilder>
   public let role: Role
   let settings: HTTP2Settings
   /// Where `write` puts frames; nil outside of it.
@@ -41,9 +44,13 @@ open class HTTP2Session {
   /// Frames are written into memory that has at least this much room: the largest frame, and its head.
   public static let writeRoom = 16_384 + 9 + 256
 
+  /// - Parameter memory: the thread's, for libnghttp2's objects; nil: they come from the heap.
   /// - Throws: `HTTP2Failure` when there is no memory.
-  public init(role: Role, settings: HTTP2Settings) throws(HTTP2Failure) {
+  public init(role: Role, settings: HTTP2Settings, memory: HTTP2Memory? = nil) throws(HTTP2Failure) {
     self.role = role
+    self.memory = memory
+    builder = .allocate(capacity: 1)
+    builder.initialize(to: HTTP2HeadBuilder())
     self.settings = settings
     allowance = settings.idleFrameBurst
     HTTP2Session.count.add(1, ordering: .relaxed)
@@ -56,8 +63,8 @@ open class HTTP2Session {
     }
     let result =
       role == .server
-      ? nghttp2_session_server_new2(raw, callbacks, owner, options.pointer)
-      : nghttp2_session_client_new2(raw, callbacks, owner, options.pointer)
+      ? nghttp2_session_server_new3(raw, callbacks, owner, options.pointer, memory?.functions)
+      : nghttp2_session_client_new3(raw, callbacks, owner, options.pointer, memory?.functions)
     if result != 0 { throw HTTP2Failure(code: result) }
     owner.pointee = .passUnretained(self)
     try submitSettings()
@@ -68,6 +75,7 @@ open class HTTP2Session {
     nghttp2_session_del(raw.pointee)
     raw.deallocate()
     owner.deallocate()
+    builder.deallocate()
     HTTP2Session.count.subtract(1, ordering: .relaxed)
   }
 
@@ -133,6 +141,8 @@ open class HTTP2Session {
   /// - Returns: false when the connection must end: its peer broke the protocol or floods it. What is to be said to it
   ///   waits in `write`.
   public func receive(_ bytes: Bytes) -> Bool {
+    // What has become of the stream since is not known.
+    builder.pointee.context = nil
     let n = nghttp2_session_mem_recv(raw.pointee, bytes.base, bytes.count)
     if isFlooded { end(.enhanceYourCalm) }
     switch Int32(truncatingIfNeeded: n) {

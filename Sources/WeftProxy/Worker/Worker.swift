@@ -42,6 +42,10 @@ final class Worker {
   /// HTTP/2 connections that have something to send, and streams to which something has happened.
   var dirty: ContiguousArray<Token> = []
   var dirtySpare: ContiguousArray<Token> = []
+  let gathering: UnsafeMutablePointer<WriteGathering>
+  /// When what `dirty` connections have to say is written at the latest, in the clock's nanoseconds; 0: nothing waits.
+  private var holdsWritesUntil: UInt64 = 0
+  let http2Memory = HTTP2Memory()
   var noticed: ContiguousArray<Token> = []
   var noticedUpstreams: ContiguousArray<Token> = []
   var fieldList = HTTP2FieldList()
@@ -105,6 +109,8 @@ final class Worker {
     reactor = try Reactor(batch: 512)
     routing.initialize(to: try RouteScratch())
     wheel = .allocate(capacity: 1)
+    gathering = .allocate(capacity: 1)
+    gathering.initialize(to: WriteGathering())
     bodyScratch.initialize(to: BodyScratch())
     context.owner = Unmanaged.passUnretained(self)
     try reactor.addLevelTriggered(control.mailbox.descriptor, Token(kind: Owner.mailbox, slot: 0, generation: 0))
@@ -113,6 +119,7 @@ final class Worker {
   }
 
   deinit {
+    gathering.deallocate()
     wheel.deinitialize(count: 1)
     wheel.deallocate()
     routing.deinitialize(count: 1)
@@ -127,8 +134,7 @@ final class Worker {
   /// Runs until told to stop, or until drained.
   func run() {
     while !isStopped {
-      let n = reactor.wait(
-        milliseconds: deferred.isEmpty && dirty.isEmpty ? wheel.pointee.timeout(now: clock.pointee.milliseconds) : 0)
+      let n = wait()
       updateClock()
       control.beat(clock.pointee.now)
       var i = 0
@@ -141,10 +147,29 @@ final class Worker {
       let now = clock.pointee.milliseconds
       while let node = wheel.pointee.expire(dueBy: now) { fire(node) }
       if !deferred.isEmpty { runDeferred() }
-      if !dirty.isEmpty { flushDirty() }
+      if !dirty.isEmpty {
+        if holdsWritesUntil == 0 {
+          holdsWritesUntil = clock.pointee.now &+ gathering.pointee.hold
+        }
+        // With nothing more to be read, or after the time.
+        if n == 0 || clock.pointee.now >= holdsWritesUntil {
+          holdsWritesUntil = 0
+          flushDirty()
+        }
+      }
       if isDraining && clients.live == 0 && callsActive == 0 { isStopped = true }
     }
     shutDown()
+  }
+
+  /// Waits for events: until a timer is due, and as long as HTTP/2 sessions wait for more to write.
+  @inline(__always)
+  private func wait() -> Int {
+    if !deferred.isEmpty { return reactor.wait(milliseconds: 0) }
+    if dirty.isEmpty { return reactor.wait(milliseconds: wheel.pointee.timeout(now: clock.pointee.milliseconds)) }
+    let now = clock.pointee.now
+    if holdsWritesUntil <= now { return reactor.wait(milliseconds: 0) }
+    return reactor.wait(nanoseconds: holdsWritesUntil &- now)
   }
 
   @inline(__always)

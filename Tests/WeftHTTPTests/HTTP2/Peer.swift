@@ -29,7 +29,6 @@ final class Peer: HTTP2Session {
   }
 
   var streams: [Int32: Stream] = [:]
-  var builder = HTTP2HeadBuilder()
   var limits = HTTPLimits()
   var consumes = true
   var pongs = 0
@@ -52,18 +51,18 @@ final class Peer: HTTP2Session {
     if refuses { return false }
     let s = context.map { stream($0) } ?? add(id)
     inTrailers = role == .server ? !isFirst : s.head.status >= 200
-    if inTrailers { builder.beginTrailers() } else { builder.begin(&s.head) }
+    if inTrailers { builder.pointee.beginTrailers() } else { builder.pointee.begin(&s.head) }
     return true
   }
 
   override func field(_ id: Int32, _ context: UnsafeMutableRawPointer, _ name: Bytes, _ value: Bytes) {
     let s = stream(context)
     if inTrailers {
-      builder.addTrailer(name, value, to: &s.trailers, limits: limits)
+      builder.pointee.addTrailer(name, value, to: &s.trailers, limits: limits)
     } else if role == .server {
-      builder.addRequest(name, value, to: &s.head, limits: limits)
+      builder.pointee.addRequest(name, value, to: &s.head, limits: limits)
     } else {
-      builder.addResponse(name, value, to: &s.head, limits: limits)
+      builder.pointee.addResponse(name, value, to: &s.head, limits: limits)
     }
   }
 
@@ -71,11 +70,11 @@ final class Peer: HTTP2Session {
     let s = stream(context)
     s.heads += 1
     if inTrailers {
-      s.fault = builder.trailerFault
+      s.fault = builder.pointee.trailerFault
     } else if role == .server {
-      s.fault = builder.finishRequest(&s.head, endsStream: endsStream)
+      s.fault = builder.pointee.finishRequest(&s.head, endsStream: endsStream)
     } else {
-      s.fault = builder.finishResponse(&s.head, to: .get, endsStream: endsStream)
+      s.fault = builder.pointee.finishResponse(&s.head, to: .get, endsStream: endsStream)
     }
     if endsStream { s.hasEnded = true }
   }

@@ -8,8 +8,6 @@ final class ClientSession: HTTP2Session {
   private unowned(unsafe) let worker: Worker
   let connection: ClientRef
   let metrics: HTTP2Metrics
-  private var builder = HTTP2HeadBuilder()
-  private var inTrailers = false
   /// Streams that have a `ClientConnection`, newest first.
   var first: ClientRef?
   var streams = 0
@@ -26,7 +24,7 @@ final class ClientSession: HTTP2Session {
     self.worker = worker
     self.connection = connection
     self.metrics = metrics
-    try super.init(role: .server, settings: settings)
+    try super.init(role: .server, settings: settings, memory: worker.http2Memory)
     metrics.sessions.add()
     metrics.sessionsActive.add()
   }
@@ -43,26 +41,25 @@ final class ClientSession: HTTP2Session {
   }
 
   override func headBegan(_ stream: Int32, _ context: UnsafeMutableRawPointer?, isFirst: Bool) -> Bool {
-    inTrailers = !isFirst
     if let context {
-      builder.beginTrailers()
+      builder.pointee.beginTrailers()
       // Trailers are of use only as long as their request is under way; behind a response they are swallowed.
       return client(context).pointee.exchange != nil || client(context).pointee.phase == .draining
     }
     guard let c = worker.openStream(stream, self), let x = worker.exchange(for: c) else { return false }
     setContext(stream, c)
     let s = x.pointee.state
-    builder.begin(&s.pointee.request)
+    builder.pointee.begin(&s.pointee.request)
     return true
   }
 
   override func field(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ name: Bytes, _ value: Bytes) {
     guard let x = client(context).pointee.exchange else { return }
     let s = x.pointee.state
-    if inTrailers {
-      builder.addTrailer(name, value, to: &s.pointee.requestTrailers, limits: worker.settings.limits)
+    if builder.pointee.isTrailers {
+      builder.pointee.addTrailer(name, value, to: &s.pointee.requestTrailers, limits: worker.settings.limits)
     } else {
-      builder.addRequest(name, value, to: &s.pointee.request, limits: worker.settings.limits)
+      builder.pointee.addRequest(name, value, to: &s.pointee.request, limits: worker.settings.limits)
     }
   }
 
@@ -70,12 +67,12 @@ final class ClientSession: HTTP2Session {
     let c = client(context)
     if endsStream { c.pointee.sawEOF = true }
     guard let x = c.pointee.exchange else { return }
-    if inTrailers {
-      if builder.trailerFault != nil { c.pointee.stream.trailersRefused = true }
+    if builder.pointee.isTrailers {
+      if builder.pointee.trailerFault != nil { c.pointee.stream.trailersRefused = true }
       return worker.note(c, .body)
     }
     let s = x.pointee.state
-    c.pointee.stream.fault = builder.finishRequest(&s.pointee.request, endsStream: endsStream)
+    c.pointee.stream.fault = builder.pointee.finishRequest(&s.pointee.request, endsStream: endsStream)
     worker.note(c, .head)
   }
 

@@ -9,8 +9,6 @@ final class UpstreamSession: HTTP2Session {
   let connection: UpstreamRef
   let metrics: HTTP2Metrics
   private var isCounted = false
-  private var builder = HTTP2HeadBuilder()
-  private var inTrailers = false
   /// Its streams, newest first.
   var first: UpstreamRef?
   var streams = 0
@@ -35,7 +33,7 @@ final class UpstreamSession: HTTP2Session {
     self.worker = worker
     self.connection = connection
     self.metrics = metrics
-    try super.init(role: .client, settings: settings)
+    try super.init(role: .client, settings: settings, memory: worker.http2Memory)
   }
 
   /// The connection stands.
@@ -79,14 +77,13 @@ final class UpstreamSession: HTTP2Session {
 
   override func headBegan(_ stream: Int32, _ context: UnsafeMutableRawPointer?, isFirst: Bool) -> Bool {
     guard let context, let x = upstream(context).pointee.exchange else { return false }
-    inTrailers = upstream(context).pointee.stream.hasHead
     let s = x.pointee.state
-    if inTrailers {
-      builder.beginTrailers()
+    if upstream(context).pointee.stream.hasHead {
+      builder.pointee.beginTrailers()
     } else {
       // Of an attempt before this one. Those of this one may come before the worker looks at the head.
       s.pointee.responseTrailers.reset()
-      builder.begin(&s.pointee.response)
+      builder.pointee.begin(&s.pointee.response)
     }
     return true
   }
@@ -94,10 +91,10 @@ final class UpstreamSession: HTTP2Session {
   override func field(_ stream: Int32, _ context: UnsafeMutableRawPointer, _ name: Bytes, _ value: Bytes) {
     guard let x = upstream(context).pointee.exchange else { return }
     let s = x.pointee.state
-    if inTrailers {
-      builder.addTrailer(name, value, to: &s.pointee.responseTrailers, limits: worker.settings.responseLimits)
+    if builder.pointee.isTrailers {
+      builder.pointee.addTrailer(name, value, to: &s.pointee.responseTrailers, limits: worker.settings.responseLimits)
     } else {
-      builder.addResponse(name, value, to: &s.pointee.response, limits: worker.settings.responseLimits)
+      builder.pointee.addResponse(name, value, to: &s.pointee.response, limits: worker.settings.responseLimits)
     }
   }
 
@@ -105,13 +102,13 @@ final class UpstreamSession: HTTP2Session {
     let u = upstream(context)
     if endsStream { u.pointee.sawEOF = true }
     guard let x = u.pointee.exchange else { return }
-    if inTrailers {
-      if let fault = builder.trailerFault { u.pointee.stream.fault = fault }
+    if builder.pointee.isTrailers {
+      if let fault = builder.pointee.trailerFault { u.pointee.stream.fault = fault }
       return worker.note(u, .body)
     }
     let s = x.pointee.state
     let method = s.pointee.request.method
-    u.pointee.stream.fault = builder.finishResponse(&s.pointee.response, to: method, endsStream: endsStream)
+    u.pointee.stream.fault = builder.pointee.finishResponse(&s.pointee.response, to: method, endsStream: endsStream)
     if u.pointee.stream.fault == nil && s.pointee.response.status < 200 {
       // Another head follows, and would overwrite this one.
       worker.passStreamInterim(x, u)

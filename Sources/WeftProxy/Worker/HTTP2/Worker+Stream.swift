@@ -223,6 +223,9 @@ extension Worker {
     // still waits when the reset of `responseSent` is asked for.
     let hasBody = wantsBody || !c.pointee.sawEOF
     c.pointee.stream.hasBody = hasBody
+    if let x = c.pointee.exchange {
+      gathering.pointee.countHead(now: clock.pointee.now, started: x.pointee.state.pointee.started)
+    }
     let isSubmitted = session._withUnsafeGuaranteedRef {
       $0.submitResponse(c.pointee.stream.id, fieldList, hasBody: hasBody)
     }

@@ -181,6 +181,7 @@ extension Worker {
       if !u.pointee.sawBytes {
         u.pointee.sawBytes = true
         x.pointee.upstreamFirstByte = clock.pointee.now
+        gathering.pointee.countHead(now: clock.pointee.now, started: x.pointee.state.pointee.started)
       }
       if u.pointee.stream.fault != nil { return upstreamFailed(u, .upstreamProtocolError) }
       if u.pointee.stream.isConnect && x.pointee.state.pointee.response.status < 300 { return startTunnel(x, u) }
