@@ -8,8 +8,8 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -cross-module-optimiz
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: help deps build demo test bench bench-check hostile filter-figures parity fuzz asan tsan format lint install \
-  clean
+.PHONY: help deps build demo demo-stop demo-proxy test bench bench-check hostile filter-figures parity fuzz asan tsan \
+  format lint install clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,14 @@ build: deps ## Build the release binaries, .build/release/weft and weft-mesh
 	$(SWIFT) build $(RELEASE_FLAGS) --product weft
 	$(SWIFT) build $(RELEASE_FLAGS) --product weft-mesh
 
-demo: build ## Start backends and a proxy, send traffic, edit a filter while it flows
-	@scripts/demo.sh
+demo: build ## Run a mesh on this machine: services, sidecars, canaries, a control plane that is killed
+	@scripts/demo.py
+
+demo-stop: ## End what `make demo` left running
+	@scripts/demo.py --stop
+
+demo-proxy: build ## Start backends and a proxy alone, send traffic, edit a filter while it flows
+	@scripts/demo-proxy.sh
 
 test: deps ## Build and run all tests
 	$(SWIFT) build --build-tests
@@ -69,5 +75,5 @@ install: build ## Install the binaries and the shipped filters below PREFIX (/us
 	install -m 755 .build/release/weft .build/release/weft-mesh $(DESTDIR)$(PREFIX)/bin/
 	cp -R filters $(DESTDIR)$(PREFIX)/share/weft/
 
-clean: ## Remove what was built
+clean: demo-stop ## Remove what was built
 	rm -rf .build .build-*

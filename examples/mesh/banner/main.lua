@@ -1,0 +1,5 @@
+local VERSION = "1.0.0"
+
+function on_response(response)
+  response:headers():add("x-banner", VERSION)
+end
