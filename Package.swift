@@ -171,6 +171,20 @@ let package = Package(
       dependencies: ["WeftIO", "CLinux", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       path: "Benchmarks/WeftLoad"),
 
+    // Proxies without a data path, for Benchmarks/scale.py.
+    .executableTarget(
+      name: "MeshLoad",
+      dependencies: [
+        "WeftProtocol", "WeftIdentity",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "GRPCCore", package: "grpc-swift-2"),
+        .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      path: "Benchmarks/MeshLoad"),
+
     // Certificates that tests make for themselves.
     .target(name: "TestCertificates", path: "Tests/TestCertificates"),
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
