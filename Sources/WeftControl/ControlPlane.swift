@@ -3,6 +3,7 @@ import GRPCCore
 import GRPCNIOTransportHTTP2
 import Logging
 import Synchronization
+import WeftIO
 import WeftIdentity
 import WeftStore
 
@@ -184,9 +185,20 @@ public final class ControlPlane: Sendable {
   }
 
   private func sweep() async {
+    var trimmed: UInt64 = 0
+    var last: UInt64 = 0
+    var quiet = 0
     while !Task.isCancelled {
       do { try await Task.sleep(for: .seconds(1)) } catch { return }
       await hub.sweep()
+      // Proxies that connect need memory for a moment: certificates are verified, everything is sent once.
+      let opened = await hub.opened
+      quiet = opened == last ? quiet + 1 : 0
+      last = opened
+      if quiet >= 5, opened != trimmed {
+        trimmed = opened
+        ProcessMemory.releaseFreePages()
+      }
     }
   }
 }

@@ -43,6 +43,8 @@ actor DiscoveryHub {
   var lastChange = ContinuousClock.now
   private var lastStream: UInt64 = 0
   private(set) var farewell: String?
+  /// Streams since the start.
+  var opened: UInt64 { lastStream }
 
   init(
     _ store: any Store, trustDomain: String, workloads: WorkloadRegistrar, telemetry: TelemetryAggregator,

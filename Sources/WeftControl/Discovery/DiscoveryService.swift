@@ -76,7 +76,12 @@ struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
   }
 
   private func authenticate(_ context: ServerContext) async throws -> PeerIdentity {
-    do { return try await PeerIdentity.authenticate(context, authority) } catch let error as IdentityError {
+    let authority = authority
+    do {
+      // In a task of its own: a task keeps the stack that it once needed for as long as it lives, and a stream's task
+      // lives as long as the stream.
+      return try await Task { try await PeerIdentity.authenticate(context, authority) }.value
+    } catch let error as IdentityError {
       throw RPCError(code: .unauthenticated, message: error.description)
     }
   }

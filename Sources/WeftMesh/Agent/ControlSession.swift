@@ -12,6 +12,8 @@ final class ControlSession: Sendable {
     /// Index of the replica that is tried next.
     var replica = 0
     var streams = 0
+    /// The connection of the present stream.
+    var client: ControlConnection.Client?
   }
 
   private let options: MeshOptions
@@ -96,7 +98,9 @@ final class ControlSession: Sendable {
       continuation.finish()
       tell(.disconnected(number))
     }
-    try await connection.with(.roots(identity.roots), identity: identity) { client in
+    try await connection.with(.roots(identity.roots), identity: identity) { [self] client in
+      state.withLock { $0.client = client }
+      defer { state.withLock { $0.client = nil } }
       tell(.connected(number, outgoing))
       var call = CallOptions.defaults
       call.maxResponseMessageBytes = ControlConnection.messageLimit
@@ -143,24 +147,32 @@ final class ControlSession: Sendable {
 
   // MARK: Bundles
 
-  /// The archive of a bundle and its file of signatures.
+  /// The archive of a bundle and its file of signatures. On the stream's own connection when there is one: a bundle that
+  /// all proxies want at once then costs the control plane no handshakes.
   @Sendable func fetchBundle(_ digest: String) async throws -> (archive: [UInt8], signatures: [UInt8]?) {
     guard let identity else { throw MeshError("the proxy has no identity yet") }
+    if let client = state.withLock({ $0.client }) { return try await Self.fetchBundle(digest, client) }
     return try await connection.with(.roots(identity.roots), identity: identity) { client in
-      var call = CallOptions.defaults
-      call.timeout = .seconds(60)
-      return try await Weft_Discovery_V1_Discovery.Client(wrapping: client).fetchBundle(
-        .with { $0.digest = digest }, options: call
-      ) { response in
-        var archive: [UInt8] = []
-        var signatures: [UInt8]?
-        for try await chunk in response.messages {
-          if signatures == nil, let first = chunk.signatures.first { signatures = Array(first) }
-          archive += chunk.data
-          if archive.count > BundleStore.sizeLimit { throw MeshError("the bundle is larger than a bundle may be") }
-        }
-        return (archive, signatures)
+      try await Self.fetchBundle(digest, client)
+    }
+  }
+
+  private static func fetchBundle(
+    _ digest: String, _ client: ControlConnection.Client
+  ) async throws -> (archive: [UInt8], signatures: [UInt8]?) {
+    var call = CallOptions.defaults
+    call.timeout = .seconds(60)
+    return try await Weft_Discovery_V1_Discovery.Client(wrapping: client).fetchBundle(
+      .with { $0.digest = digest }, options: call
+    ) { response in
+      var archive: [UInt8] = []
+      var signatures: [UInt8]?
+      for try await chunk in response.messages {
+        if signatures == nil, let first = chunk.signatures.first { signatures = Array(first) }
+        archive += chunk.data
+        if archive.count > BundleStore.sizeLimit { throw MeshError("the bundle is larger than a bundle may be") }
       }
+      return (archive, signatures)
     }
   }
 }

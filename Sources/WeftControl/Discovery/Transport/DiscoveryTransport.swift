@@ -29,7 +29,11 @@ enum DiscoveryTransport {
       }
       channel.closeFuture.whenComplete { _ in count.remove() }
       return channel.eventLoop.makeCompletedFuture {
-        try channel.pipeline.syncOperations.addHandler(tls.handler(), position: .first)
+        // First in the pipeline: the socket, TLS, right-sized buffers, and then what the transport has put there.
+        try channel.pipeline.syncOperations.addHandlers([tls.handler(), RightSizedReads()], position: .first)
+        // A buffer that a connection grew while it was busy stays with it: messages of proxies are small.
+        try channel.syncOptions?.setOption(
+          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1_024, maximum: 8_192))
       }
     }
     return HTTP2ServerTransport.Posix(
