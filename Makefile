@@ -56,6 +56,7 @@ parity: deps ## Run Lua scripts on Envoy and on Weft, and compare
 fuzz: deps ## Fuzz the HTTP codecs and the reader of bundles for FUZZ_SECONDS (600) each
 	@Tests/Fuzz/run $(FUZZ_SECONDS)
 	@Tests/Fuzz/run-http2 $(FUZZ_SECONDS)
+	@Tests/Fuzz/run-proxy-protocol $(FUZZ_SECONDS)
 	@Tests/Fuzz/run-bundles $(FUZZ_SECONDS)
 
 asan: deps ## Run the end-to-end tests against a binary under AddressSanitizer

@@ -14,6 +14,7 @@ struct CorpusFile: CustomTestStringConvertible, Sendable {
   var code: String { "http1." + (name.split(separator: ".").first ?? "") }
 
   static let requests = load("requests/accepted")
+  static let proxyProtocol = load("proxy-protocol")
   static let refusedRequests = load("requests/refused")
   static let responses = load("responses/accepted")
   static let refusedResponses = load("responses/refused")

@@ -55,4 +55,12 @@ import WeftHTTP
     #expect(CodecProperties.violation(of: file.bytes) == nil)
     #expect(CodecProperties.violation(of: file.bytes, limits: CodecProperties.tightLimits) == nil)
   }
+
+  @Test(arguments: CorpusFile.proxyProtocol)
+  func headersOfTheProxyProtocolKeepTheirProperties(_ file: CorpusFile) {
+    // Every beginning of it, too.
+    for count in 0...file.bytes.count {
+      #expect(ProxyProtocolProperties.violation(of: Array(file.bytes[..<count])) == nil)
+    }
+  }
 }
