@@ -8,21 +8,34 @@ static void *allocate(void *user, void *old, size_t old_size, size_t size) {
   // Without an old block, `old_size` tells what kind of object the new one is for.
   size_t was = old ? old_size : 0;
   size_t used = h->used;
+  wl_block *block = old ? (wl_block *)old - 1 : NULL;
   if (size == 0) {
-    free(old);
+    if (block) {
+      block->previous->next = block->next;
+      block->next->previous = block->previous;
+      free(block);
+    }
     __atomic_store_n(&h->used, used - was, __ATOMIC_RELAXED);
     return NULL;
   }
   if (WL_UNLIKELY(size > was && size - was > (h->limit > used ? h->limit - used : 0))) return NULL;
-  void *block = realloc(old, size);
+  if (WL_UNLIKELY(size > SIZE_MAX - sizeof *block)) return NULL;
+  wl_block *made = realloc(block, size + sizeof *block);
   h->blocks += !old;
-  if (!block) {
+  if (made && !block) {
+    made->previous = &h->ring;
+    made->next = h->ring.next;
+  }
+  if (made) {
+    made->previous->next = made;
+    made->next->previous = made;
+  } else {
     // Lua relies on it that making a block smaller never fails.
     if (size > was) return NULL;
-    block = old;
+    made = block;
   }
   __atomic_store_n(&h->used, used + size - was, __ATOMIC_RELAXED);
-  return block;
+  return made + 1;
 }
 
 uint64_t wl_blocks(const wl_host *h) { return h->blocks; }
@@ -65,6 +78,7 @@ wl_host *wl_open(const wl_accessors *accessors, void *context, size_t memory) {
   h->calls = *accessors;
   h->context = context;
   h->limit = memory;
+  h->ring.previous = h->ring.next = &h->ring;
   for (int i = 0; i <= WL_FUNCTIONS; i++) h->functions[i] = LUA_NOREF;
   h->on_load = LUA_NOREF;
   h->check_settings = LUA_NOREF;
@@ -87,8 +101,17 @@ wl_host *wl_open(const wl_accessors *accessors, void *context, size_t memory) {
 
 void wl_close(wl_host *h) {
   h->running = NULL;
-  // One that has been given up cannot be walked through any more.
-  if (!h->is_given_up) lua_close(h->main);
+  // One that has been given up cannot be walked through any more. What its objects hold outside of its memory, compiled
+  // patterns and keys, is lost with it.
+  if (h->is_given_up) {
+    for (wl_block *block = h->ring.next; block != &h->ring;) {
+      wl_block *next = block->next;
+      free(block);
+      block = next;
+    }
+  } else {
+    lua_close(h->main);
+  }
   for (wl_slot *s = h->free; s;) {
     wl_slot *next = s->next;
     free(s);

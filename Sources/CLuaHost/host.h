@@ -23,6 +23,11 @@ typedef struct {
   int each;
 } wl_timer;
 
+// What stands before each block of a state's memory; of the size that keeps the block aligned.
+typedef struct wl_block {
+  struct wl_block *previous, *next;
+} wl_block;
+
 struct wl_host {
   // Points to this struct, so that a thread's extra space may point here or to a slot.
   wl_host *host;
@@ -53,6 +58,8 @@ struct wl_host {
 
   size_t used;
   size_t limit;
+  // All blocks of the state, in a ring: one that is given up cannot be walked through by Lua any more to be freed.
+  wl_block ring;
   // Blocks of memory that the state has taken so far.
   uint64_t blocks;
 
