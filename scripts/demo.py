@@ -302,7 +302,7 @@ def run():
     return mesh
 
 
-def enough(traffic, before, count=400):
+def enough(traffic, before, count=250):
     """The counts since `before`, once there are enough of them to tell a share."""
     return wait_for("traffic", lambda: (lambda new: new if sum(new.values()) >= count else None)(traffic.now() - before))
 
