@@ -111,13 +111,15 @@ public final class ControlPlane: Sendable {
     let names = ServerNames(listening: options.discovery, advertised: options.advertised)
     tls = try await ServerTLS(authority, names: names.dns, addresses: names.addresses, log: log)
     let hub = hub
+    let audit = IdentityAudit(store, log: log)
     await authority.setRevocationHandler { await hub.cut(namespace: $0, name: $1, since: $2) }
     server = GRPCServer(
       transport: DiscoveryTransport.make(socket, tls),
       services: [
-        DiscoveryService(hub: hub, authority: authority, bundles: bundles),
+        DiscoveryService(hub: hub, authority: authority, bundles: bundles, audit: audit),
         IdentityService(
-          authority: authority, store: store, log: log, report: { await hub.report($0, $1, $2, $3) }),
+          authority: authority, store: store, audit: audit, log: log,
+          report: { await hub.report($0, $1, $2, $3) }),
       ])
     (stopping, stopper) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
   }

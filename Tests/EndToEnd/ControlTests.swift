@@ -8,12 +8,12 @@ struct ControlTests {
   {
     let process = try ChildProcess(
       WeftBinary.path,
-      ["control", "--data", folder.path("data"), "--discovery", "127.0.0.1:\(port)", "--api", "off"] + arguments,
-      in: folder,
-      name: "control\(run)")
+      ["control", "--data", folder.path("data"), "--discovery", "127.0.0.1:\(port)"]
+        + (arguments.contains("--api") ? [] : ["--api", "off"]) + arguments,
+      in: folder, name: "control\(run)")
     try eventually("the control plane to be ready") {
       if let end = process.end { throw MalformedMessage("it ended at once, \(end): \(process.errorOutput)") }
-      return process.errorOutput.contains("ready")
+      return process.errorOutput.contains(" ready api=")
     }
     return process
   }
@@ -71,5 +71,27 @@ struct ControlTests {
     ] {
       #expect(try run(usage).code == 2, "\(usage)")
     }
+  }
+
+  @Test("is ready once its API listens too, and never when it cannot")
+  func readiness() throws {
+    let folder = try TemporaryFolder()
+    let (discovery, api) = (try ReservedPort(), try ReservedPort())
+    let options = ["--api", "127.0.0.1:\(api.number)"]
+    let process = try start(folder, discovery.number, options)
+    // No waiting: what says "ready" is.
+    let client = try RawClient(api.number)
+    try client.send("GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    #expect(try client.response(to: "GET").status == 200)
+    #expect(process.errorOutput.contains("api=127.0.0.1:\(api.number)"))
+
+    let second = try ChildProcess(
+      WeftBinary.path, ["control", "--data", folder.path("second"), "--discovery", "127.0.0.1:0"] + options, in: folder,
+      name: "second")
+    #expect(try second.waitForEnd() == .exited(1))
+    #expect(!second.errorOutput.contains(" ready api="))
+    #expect(second.errorOutput.contains("another process listens there"), "\(second.errorOutput)")
+    process.signal(SIGTERM)
+    #expect(try process.waitForEnd() == .exited(0))
   }
 }

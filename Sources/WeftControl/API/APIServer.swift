@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -41,12 +42,13 @@ public struct APIServer: Service {
 
   /// - Parameters:
   ///   - joining: makes tokens for proxies; nil: there is no authority.
+  ///   - authority: signs certificates; nil: there is none.
   ///   - registry: where bundles are pushed; nil: nowhere.
   ///   - metrics: what `/metrics` shows besides.
   ///   - onReady: called with the port once requests are taken.
   public init(
     _ options: APIOptions, resources: ResourceService, mesh: any MeshStatus, joining: (any JoinTokenIssuer)? = nil,
-    registry: BundleRegistry? = nil, metrics: [any MetricsSource] = [], log: Logger,
+    authority: Authority? = nil, registry: BundleRegistry? = nil, metrics: [any MetricsSource] = [], log: Logger,
     onReady: @escaping @Sendable (Int) async -> Void = { _ in }
   ) {
     self.options = options
@@ -61,6 +63,7 @@ public struct APIServer: Service {
         mesh: mesh, store: resources.store, resources: resources, watches: watches, version: options.version
       ).endpoints
     endpoints += TokenRoutes(tokens: tokens, joining: joining).endpoints
+    if let authority { endpoints += AuthorityRoutes(authority: authority).endpoints }
     if let registry { endpoints += BundleRoutes(registry: registry).endpoints }
     // The document describes these as well, so it is made with them in a first round.
     func control(_ document: JSONValue) -> [APIEndpoint] {
@@ -117,10 +120,16 @@ public struct APIServer: Service {
     configuration.maximumGracefulShutdownDuration = .seconds(5)
     let group = ServiceGroup(configuration: configuration)
     let serving = Task { try await group.run() }
-    try await withTaskCancellationHandler {
-      try await serving.value
-    } onCancel: {
-      Task { await group.triggerGracefulShutdown() }
+    do {
+      try await withTaskCancellationHandler {
+        try await serving.value
+      } onCancel: {
+        Task { await group.triggerGracefulShutdown() }
+      }
+    } catch let error as IOError where error.errnoCode == EADDRINUSE {
+      throw APIStartError(
+        "cannot listen on \(options.host):\(options.port) for the API (--api): another process listens there; stop it, or choose another port"
+      )
     }
   }
 

@@ -38,12 +38,26 @@ struct BulkRoutes: Sendable {
         "Puts an earlier version of a resource in force again: a body {\"group\", \"kind\", \"namespace\", \"name\", \"revision\"}; without a revision, the one before the present",
         query: ["dryRun", "fieldManager"], hasBody: true, rollback),
       APIEndpoint(
-        .get, "/weft/v1/audit", .administer, "Who changed what, newest first", query: ["limit"],
-        { request, _ in
-          let limit = try APIQuery(request).number("limit", in: 1...AuditLog.limit) ?? 100
-          return Response(["entries": .array(try await resources.audit.entries(limit: limit))])
-        }),
+        .get, "/weft/v1/audit", .administer, "Who changed what, and who got a certificate or none, newest first",
+        query: ["limit", "of"], audit),
     ]
+  }
+
+  @Sendable private func audit(_ request: Request, _ context: APIContext) async throws -> Response {
+    let query = APIQuery(request)
+    let limit = try query.number("limit", in: 1...AuditLog.limit) ?? 100
+    let kind = query.text("of")
+    guard [nil, "changes", "identities"].contains(kind) else {
+      throw APIProblem(.badRequest, "of is changes or identities")
+    }
+    var entries: [JSONValue] = []
+    if kind != "identities" { entries += try await resources.audit.entries(limit: limit) }
+    if kind != "changes" {
+      entries += try await AuditLog(resources.store, prefix: IdentityAudit.prefix).entries(limit: limit)
+    }
+    // Ids begin with the time.
+    entries.sort { ($0["id"]?.string ?? "") > ($1["id"]?.string ?? "") }
+    return Response(["entries": .array(Array(entries.prefix(limit)))])
   }
 
   private static func list(_ request: Request) async throws -> [JSONValue] {

@@ -30,15 +30,15 @@ public actor Authority {
   nonisolated let lifetime: Double
   private let store: any Store
   private let sealing: SealingKey
-  private let clock: @Sendable () -> Double
+  nonisolated let clock: @Sendable () -> Double
   private let log: Logger
 
-  private var record: AuthorityRecord
+  private(set) var record: AuthorityRecord
   private var modified: Revision
   /// By root id; opened once.
-  private var authorities: [String: CertificateAuthority] = [:]
+  private(set) var authorities: [String: CertificateAuthority] = [:]
   private var tokenKeys: [JoinTokenKey] = []
-  private var revoked: [String: Revocation] = [:]
+  private(set) var revoked: [String: Revocation] = [:]
   /// Called with namespace and name when somebody is revoked, here or at another replica.
   private var onRevocation: (@Sendable (String, String, Double) async -> Void)?
 
@@ -195,7 +195,10 @@ public actor Authority {
   }
 
   /// Changes the record, again when another replica was faster.
-  private func change(_ body: (inout AuthorityRecord) throws -> Void) async throws {
+  /// - Parameter operations: written in the same transaction.
+  private func change(
+    noting operations: [Transaction.Operation], _ body: (inout AuthorityRecord) throws -> Void
+  ) async throws {
     for _ in 0..<10 {
       var new = record
       try body(&new)
@@ -204,7 +207,8 @@ public actor Authority {
       do {
         try await store.commit(
           Transaction(
-            when: [.unchanged(AuthorityRecord.key, since: modified)], [.put(AuthorityRecord.key, value, lease: nil)]))
+            when: [.unchanged(AuthorityRecord.key, since: modified)],
+            [.put(AuthorityRecord.key, value, lease: nil)] + operations))
       } catch {
         guard case .conflict = error else { throw error }
         try await reload()
@@ -233,15 +237,18 @@ public actor Authority {
 
   /// Makes a new root, or takes one that the operator brought. It is trusted at once, signs after one life of a
   /// certificate, and the old ones are dropped one life later; nothing is cut off.
+  /// - Parameter note: what to write in the same transaction, given the new root's fingerprint.
   /// - Returns: the new root's fingerprint.
   @discardableResult
-  public func rotateRoot(imported: (chain: String, key: String)? = nil) async throws -> String {
+  public func rotateRoot(
+    imported: (chain: String, key: String)? = nil, noting note: (String) -> [Transaction.Operation] = { _ in [] }
+  ) async throws -> String {
     let authority =
       if let imported { try CertificateAuthority(chain: imported.chain, key: imported.key) } else {
         try CertificateAuthority.makeRoot(trustDomain: trustDomain)
       }
     let root = try Self.seal(authority, sealing, now: now)
-    try await change { record in
+    try await change(noting: note(root.id)) { record in
       guard !record.roots.contains(where: { $0.id == root.id }) else { return }
       record.rotate(to: root, overlap: lifetime, now: now)
     }
@@ -253,7 +260,13 @@ public actor Authority {
   private func bring(_ imported: (chain: String, key: String)) async throws {
     let authority = try CertificateAuthority(chain: imported.chain, key: imported.key)
     if record.roots.contains(where: { $0.id == authority.root.fingerprint }) { return }
-    try await rotateRoot(imported: imported)
+    try await rotateRoot(imported: imported) { root in
+      [
+        AuditLog.entry(
+          "authority rotate", by: .itself,
+          [.init(subject: ["root": .string(root)], outcome: "brought with --ca-certificate", differences: [])])
+      ]
+    }
   }
 
   /// A certificate for a server of this control plane, with a new key. Both PEM.
@@ -295,14 +308,17 @@ public actor Authority {
 
   /// Refuses everything that was issued to a workload until now: its certificates and join tokens. A token made later
   /// lets it in again.
-  public func revoke(namespace: String, name: String, by who: String, reason: String) async throws {
+  /// - Parameter operations: written in the same transaction.
+  public func revoke(
+    namespace: String, name: String, by who: String, reason: String, noting operations: [Transaction.Operation] = []
+  ) async throws {
     guard SPIFFEID(trustDomain: trustDomain, namespace: namespace, name: name) != nil else {
       throw IdentityError("\"\(namespace.prefix(80))/\(name.prefix(80))\" is no NAMESPACE/NAME of a workload")
     }
     let revocation = Revocation(since: now, by: String(who.prefix(200)), reason: String(reason.prefix(500)))
     let key = Revocation.key(namespace: namespace, name: name)
     let value = try Self.encode(revocation)
-    let revision = try await store.commit(Transaction([.put(key, value, lease: nil)]))
+    let revision = try await store.commit(Transaction([.put(key, value, lease: nil)] + operations))
     await take(Entry(key: key, value: value, created: revision, modified: revision))
     log.notice("a workload is revoked", metadata: ["workload": "\(namespace)/\(name)", "by": "\(revocation.by)"])
   }

@@ -10,6 +10,7 @@ import WeftStore
 struct IdentityService: Weft_Discovery_V1_Identity.SimpleServiceProtocol {
   let authority: Authority
   let store: any Store
+  let audit: IdentityAudit
   let log: Logger
   /// Reason, subject, message: for the events that people see.
   let report: @Sendable (MeshEvent.Severity, String, String, String) async -> Void
@@ -35,6 +36,7 @@ struct IdentityService: Weft_Discovery_V1_Identity.SimpleServiceProtocol {
         reason = "joined with token \(token.id)"
       }
       let issued = try await authority.issue(id, for: csr, seconds: request.ttlSeconds)
+      try await audit.issued(issued, to: id, reason: reason, peer: context.remotePeer)
       await report(.normal, "CertificateIssued", "\(id.namespace)/\(id.name)", reason)
       var response = Weft_Discovery_V1_SignResponse()
       response.certificateChain = issued.chainPEM
@@ -44,6 +46,7 @@ struct IdentityService: Weft_Discovery_V1_Identity.SimpleServiceProtocol {
       return response
     } catch let error as IdentityError {
       log.notice("a certificate is refused", metadata: ["peer": "\(context.remotePeer)", "reason": "\(error)"])
+      await audit.refused("certificate refuse", peer: context.remotePeer, reason: error.description)
       await report(.warning, "CertificateRefused", context.remotePeer, error.description)
       throw RPCError(code: .permissionDenied, message: error.description)
     } catch let error as StoreError {

@@ -8,6 +8,7 @@ struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
   let hub: DiscoveryHub
   let authority: Authority
   let bundles: BundleSource
+  let audit: IdentityAudit
 
   /// Bytes of a part of an archive.
   private static let chunk = 256 << 10
@@ -82,6 +83,7 @@ struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
       // lives as long as the stream.
       return try await Task { try await PeerIdentity.authenticate(context, authority) }.value
     } catch let error as IdentityError {
+      await audit.refused("connection refuse", peer: context.remotePeer, reason: error.description)
       throw RPCError(code: .unauthenticated, message: error.description)
     }
   }

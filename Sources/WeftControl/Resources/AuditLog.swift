@@ -4,15 +4,22 @@ import WeftStore
 
 /// Who changed what, and how: an entry in the store for each change, written in the same transaction as the change.
 public struct AuditLog: Sendable {
-  static let prefix = "/control/audit/"
+  static let changes = "/control/audit/"
   /// Entries that are kept.
   public static let limit = 10_000
   /// Bytes of the differences of one entry; beyond it only the names of what was changed are kept.
   static let differenceBytes = 256 << 10
 
   let store: any Store
+  /// Where its entries are.
+  let prefix: String
 
-  public init(_ store: any Store) { self.store = store }
+  public init(_ store: any Store) { self.init(store, prefix: Self.changes) }
+
+  init(_ store: any Store, prefix: String) {
+    self.store = store
+    self.prefix = prefix
+  }
 
   /// What was done to one thing.
   struct Item {
@@ -23,7 +30,8 @@ public struct AuditLog: Sendable {
 
   /// The operation that writes an entry, for the transaction that makes the change.
   static func entry(
-    _ verb: String, by author: Author, manager: String? = nil, at time: Date = Date(), _ items: [Item]
+    _ verb: String, by author: Author, manager: String? = nil, at time: Date = Date(), _ items: [Item],
+    under prefix: String = changes
   ) -> Transaction.Operation {
     let milliseconds = UInt64(max(time.timeIntervalSince1970 * 1000, 0))
     let digits = String(milliseconds)
@@ -76,7 +84,7 @@ public struct AuditLog: Sendable {
   private func all() async throws(StoreError) -> [Entry] {
     var entries: [Entry] = []
     while true {
-      let page = try await store.list(prefix: Self.prefix, after: entries.last?.key, limit: 1_000, at: nil)
+      let page = try await store.list(prefix: prefix, after: entries.last?.key, limit: 1_000, at: nil)
       entries += page.entries
       // Pruning keeps it near the limit; a store that somebody else fills does not fill the memory.
       if !page.hasMore || entries.count > 4 * Self.limit { return entries }

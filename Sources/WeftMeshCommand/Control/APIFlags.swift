@@ -46,11 +46,12 @@ struct APIFlags: ParsableArguments {
   }
 
   /// Serves the API of a control plane until the task is cancelled.
-  /// - Parameter onReady: called with the port.
+  /// - Parameter onReady: called once it takes requests, with its address; with `off` when there is none.
   func serve(
-    _ plane: ControlPlane, log: Logger, onReady: @escaping @Sendable (Int) async -> Void = { _ in }
+    _ plane: ControlPlane, log: Logger, onReady: @escaping @Sendable (String) -> Void
   ) async throws {
     guard let address = ListenAddress(api) else {
+      onReady(api)
       // 'off': there is nothing to do, and the end of a service would be the end of all.
       try await Task.sleep(for: .seconds(100 * 365 * 86_400))
       return
@@ -67,7 +68,9 @@ struct APIFlags: ParsableArguments {
     let resources = ResourceService(plane.store, validator: check.makeValidator(), log: log)
     let server = APIServer(
       options, resources: resources, mesh: plane.status, joining: JoinTokens(plane.authority, plane.store),
-      registry: BundleRegistry(plane.store, blobs: plane.blobs), metrics: plane.metrics, log: log, onReady: onReady)
+      authority: plane.authority,
+      registry: BundleRegistry(plane.store, blobs: plane.blobs), metrics: plane.metrics, log: log,
+      onReady: { onReady(address.with(port: $0).description) })
     try await server.run()
   }
 }

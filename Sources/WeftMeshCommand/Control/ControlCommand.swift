@@ -113,8 +113,14 @@ struct ControlCommand: ParsableCommand {
       try AsyncWork.run {
         let plane = try await ControlPlane.open(options, log: logger)
         let signals = EndSignals { plane.stop() }
-        ControlSummary(plane, api: api.api).write(to: logger, asText: asText)
-        try await plane.run(with: [{ plane in try await api.serve(plane, log: apiLog) }])
+        try await plane.run(with: [
+          { plane in
+            // Discovery listens since `open`; the whole is ready once the API does as well.
+            try await api.serve(plane, log: apiLog) { address in
+              ControlSummary(plane, api: address).write(to: logger, asText: asText)
+            }
+          }
+        ])
         withExtendedLifetime(signals) {}
       }
     } catch let error as ExitCode { throw error } catch {

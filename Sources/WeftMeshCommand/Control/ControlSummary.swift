@@ -24,6 +24,7 @@ struct ControlSummary {
       table.add(["replica", plane.options.replica])
       Terminal.write(table.text(isTerminal: Terminal.hasColor(2)), to: 2)
     }
-    log.notice("ready", metadata: ["discovery": "\(plane.discovery)", "replica": "\(plane.options.replica)"])
+    log.notice(
+      "ready", metadata: ["api": "\(api)", "discovery": "\(plane.discovery)", "replica": "\(plane.options.replica)"])
   }
 }

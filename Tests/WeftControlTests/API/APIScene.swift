@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import WeftConfig
+import WeftIdentity
 import WeftStore
 
 @testable import WeftControl
@@ -25,17 +26,31 @@ struct APIScene: Sendable {
   let port: Int
 
   /// Serves while `body` runs.
+  /// - Parameter plane: a control plane to which it belongs.
   static func with(
-    mesh: any MeshStatus = NoProxies(), joining: (any JoinTokenIssuer)? = nil, _ body: (APIScene) async throws -> Void
+    mesh: any MeshStatus = NoProxies(), joining: (any JoinTokenIssuer)? = nil, of plane: ControlPlane? = nil,
+    _ body: (APIScene) async throws -> Void
   ) async throws {
     let folder = try TemporaryFolder()
-    let resources = ResourceService(try await SQLiteStore(folder: folder.path))
+    let store: any Store
+    if let plane { store = plane.store } else { store = try await SQLiteStore(folder: folder.path) }
+    let resources = ResourceService(store)
+    let authority: Authority
+    if let plane {
+      authority = plane.authority
+    } else {
+      authority = try await Authority(
+        store, sealing: SealingKey(), options: Authority.Options(),
+        log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
     let registry = BundleRegistry(resources.store, blobs: BlobStore(folder: folder.path + "/blobs"))
     var options = APIOptions()
     options.port = 0
     let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
     let server = APIServer(
-      options, resources: resources, mesh: mesh, joining: joining, registry: registry,
+      options, resources: resources, mesh: plane?.status ?? mesh,
+      joining: plane.map { JoinTokens($0.authority, $0.store) } ?? joining, authority: authority,
+      registry: registry,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onReady: { continuation.yield($0) })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -51,7 +66,7 @@ struct APIScene: Sendable {
       try await body(APIScene(server: server, resources: resources, registry: registry, port: port))
       group.cancelAll()
     }
-    await resources.store.close()
+    if plane == nil { await store.close() }
     withExtendedLifetime(folder) {}
   }
 

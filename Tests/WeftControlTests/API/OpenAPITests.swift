@@ -1,6 +1,7 @@
 import NIOHTTP1
 import Testing
 import WeftConfig
+import WeftIdentity
 
 @testable import WeftControl
 
@@ -57,18 +58,24 @@ struct OpenAPITests {
   }
 
   @Test("every endpoint of the code is in docs/api.md")
-  func documented() throws {
+  func documented() async throws {
     let root = #filePath.split(separator: "/").dropLast(4).reduce("") { "\($0)/\($1)" }
     let page = try String(contentsOfFile: root + "/docs/api.md", encoding: .utf8)
     let resources = ResourceService(EmptyStore())
     let registry = BundleRegistry(resources.store, blobs: BlobStore(folder: "/"))
+    let folder = try TemporaryFolder()
+    let store = try await SQLiteStoreForTests.open(folder)
+    let authority = try await Authority(
+      store, sealing: SealingKey(), options: Authority.Options(), log: .init(label: "test"))
     let server = APIServer(
-      APIOptions(), resources: resources, mesh: NoProxies(), registry: registry, log: .init(label: "test"))
+      APIOptions(), resources: resources, mesh: NoProxies(), authority: authority, registry: registry,
+      log: .init(label: "test"))
     for endpoint in server.endpoints {
       #expect(
         page.contains("`\(endpoint.method.rawValue) \(endpoint.path)`"), "\(endpoint.method.rawValue) \(endpoint.path)")
       for parameter in endpoint.query { #expect(page.contains("`\(parameter)`"), "\(endpoint.path)?\(parameter)") }
     }
+    await store.close()
   }
 
   @Test("metrics are in Prometheus' format, and count requests")
