@@ -9,7 +9,8 @@ enum MeshProgram {
 
   /// Commands that it serves and this program does not.
   static let commands = [
-    "control", "gateway", "sidecar", "join", "apply", "diff", "get", "describe", "delete", "history", "rollback",
+    "control", "gateway", "sidecar", "join", "redirect", "ca", "apply", "diff", "get", "describe", "delete", "history",
+    "rollback",
     "watch",
     "status", "events", "token", "context",
   ]

@@ -7,6 +7,8 @@ enum RequestTarget {
   static func resolve(_ m: inout MessageHead, authority: inout TextReference) -> HTTPParseError? {
     let text = m.headers.text(m.target)
     if m.method == .connect {
+      // What the target names counts, whatever Host says (RFC 9110 9.3.6).
+      authority = m.target
       return HostSyntax.isAuthority(text, needsPort: true) ? nil : .targetAuthority
     }
     if text.isEmpty { return .requestLineInvalid }

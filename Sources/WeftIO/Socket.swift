@@ -88,6 +88,17 @@ public enum Socket {
   /// The address of our side.
   public static func localAddress(_ fd: Int32) -> SocketAddress { address(fd, getsockname) }
 
+  /// Where the connection was meant to go before netfilter redirected it to us; nil when it did not.
+  public static func originalDestination(_ fd: Int32) -> SocketAddress? {
+    let own = localAddress(fd)
+    guard let ip = own.ip else { return nil }
+    // SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST are the same number (linux/netfilter_ipv4.h, netfilter_ipv6.h).
+    let original = address(fd) { fd, pointer, length in
+      getsockopt(fd, Int32(ip.isV4 ? IPPROTO_IP : IPPROTO_IPV6), 80, pointer, length)
+    }
+    return original.ip == nil || original == own ? nil : original
+  }
+
   /// Takes the socket's pending error, which says how a connect ended: 0 when it is connected.
   public static func takeError(_ fd: Int32) -> Int32 {
     var value: Int32 = 0

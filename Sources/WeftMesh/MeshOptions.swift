@@ -62,6 +62,8 @@ public struct WorkloadOptions: Sendable {
   public var advertised: SocketAddress
   /// Where the app sends its requests to other services.
   public var outbound: SocketAddress
+  /// Connections of the app are redirected to `outbound`, whatever they were meant for.
+  public var takesRedirected = false
   /// The service's port that the workload serves; 0: the only one, or every one.
   public var servicePort: UInt32 = 0
   public var weight: UInt32 = 1

@@ -28,7 +28,8 @@ struct WeftMeshRoot: ParsableCommand {
       ApplyCommand.self, DiffCommand.self, GetCommand.self, DescribeCommand.self, DeleteCommand.self,
       HistoryCommand.self, RollbackCommand.self, WatchCommand.self, StatusCommand.self, EventsCommand.self,
       TokenCommand.self, ContextCommand.self,
-      GatewayCommand.self, SidecarCommand.self, JoinCommand.self,
+      GatewayCommand.self, SidecarCommand.self, JoinCommand.self, RedirectCommand.self,
+      CertificateAuthorityCommand.self,
     ])
 }
 

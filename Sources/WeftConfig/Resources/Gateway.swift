@@ -26,10 +26,15 @@ public struct Gateway: Resource {
   /// The annotation that gives a Gateway a role in the mesh.
   public static let meshAnnotation = "weft.dev/mesh"
 
+  /// The annotation, `true`, of an outbound Gateway to which the kernel redirects connections that were meant for others.
+  public static let redirectedAnnotation = "weft.dev/redirected"
+
   public let metadata: ResourceMetadata
   public let origin: Origin
   /// nil: traffic from outside comes in here.
   public let meshRole: MeshRole?
+  /// Connections to its outbound listeners may have been meant for another address, which says where they go.
+  public let takesRedirected: Bool
   /// Accepted and not looked at: every Gateway that Weft is given is its own.
   public let className: String?
   public let listeners: [Listener]
@@ -46,6 +51,14 @@ public struct Gateway: Resource {
     meshRole = role.flatMap(MeshRole.init)
     if let role, meshRole == nil {
       reader.error("metadata", "annotation \(Gateway.meshAnnotation) is \"outbound\" or \"inbound\", not \"\(role)\"")
+    }
+    let redirected = metadata.annotations[Gateway.redirectedAnnotation]
+    takesRedirected = redirected == "true"
+    if let redirected, !["true", "false"].contains(redirected) || takesRedirected && meshRole != .outbound {
+      reader.error(
+        "metadata",
+        "annotation \(Gateway.redirectedAnnotation) is \"true\" or \"false\", and for a Gateway with \(Gateway.meshAnnotation): outbound"
+      )
     }
     let spec = reader.object("spec")
     className = spec.optionalString("gatewayClassName", .length(1...253))

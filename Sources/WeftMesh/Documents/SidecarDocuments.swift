@@ -123,7 +123,8 @@ struct SidecarDocuments {
 
   private func inboundRoute(_ workload: WorkloadOptions) -> JSONValue {
     [
-      "apiVersion": "gateway.networking.k8s.io/v1", "kind": workload.protocol == .tcp ? "TCPRoute" : "HTTPRoute",
+      "apiVersion": workload.protocol == .tcp ? "gateway.networking.k8s.io/v1alpha2" : "gateway.networking.k8s.io/v1",
+      "kind": workload.protocol == .tcp ? "TCPRoute" : "HTTPRoute",
       "metadata": ["name": Self.inbound, "namespace": namespace],
       "spec": [
         "parentRefs": [["name": Self.inbound]],
@@ -133,11 +134,11 @@ struct SidecarDocuments {
   }
 
   private func outboundGateway(_ workload: WorkloadOptions) -> JSONValue {
-    [
+    var annotations: JSONValue = ["weft.dev/mesh": "outbound"]
+    if workload.takesRedirected { annotations[Gateway.redirectedAnnotation] = "true" }
+    return [
       "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-      "metadata": [
-        "name": "weft-outbound", "namespace": namespace, "annotations": ["weft.dev/mesh": "outbound"],
-      ],
+      "metadata": ["name": "weft-outbound", "namespace": namespace, "annotations": annotations],
       "spec": [
         "gatewayClassName": "weft", "addresses": address(workload.outbound),
         "listeners": [

@@ -54,6 +54,9 @@ struct SidecarCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Where the app sends its requests to other services.", valueName: "address"))
   var outbound = "127.0.0.1:15001"
 
+  @Flag(help: "The app's connections are redirected to --outbound; weft redirect shows the rules for it.")
+  var redirected = false
+
   @Option(help: "The service's port that the app serves (default: the only one).")
   var port: UInt32 = 0
 
@@ -93,6 +96,7 @@ struct SidecarCommand: ParsableCommand {
     var workload = WorkloadOptions(app: app, inbound: inbound, advertised: advertised, outbound: outbound)
     workload.protocol = appProtocol
     workload.check = appCheck
+    workload.takesRedirected = redirected
     workload.servicePort = port
     workload.weight = weight
     options.workload = workload

@@ -20,6 +20,7 @@ struct ListenerPorts {
     /// Of a plain TCP port.
     var plain: ConnectionTable.Action?
     var meshNamespace: String?
+    var takesRedirected = false
     /// The same for all of its listeners, for it is read before it is known which of them is meant.
     let proxyProtocol: ListenerProxyProtocol?
     let origin: Origin
@@ -94,6 +95,7 @@ struct ListenerPorts {
     ports[port].hostnames.append(listener.hostname ?? "*")
     if gateway.meshRole == .outbound, listener.protocol == .http {
       ports[port].meshNamespace = gateway.metadata.namespace
+      ports[port].takesRedirected = gateway.takesRedirected
       if !outbound.contains(name) { outbound.append(name) }
     }
     ports[port].owners.append((listener.hostname ?? "*", gateway.name))
@@ -156,7 +158,7 @@ struct ListenerPorts {
         specs.append(
           ListenerSpec(
             name: port.name, address: port.address, routes: table, tls: tls, connections: connections,
-            meshNamespace: port.meshNamespace, owners: port.owners,
+            meshNamespace: port.meshNamespace, takesRedirected: port.takesRedirected, owners: port.owners,
             acceptsPlain: port.peerMode == .permissive && tls != nil,
             proxyProtocol: port.proxyProtocol.map(ProxyProtocolSpec.init), origin: port.origin))
       } catch {

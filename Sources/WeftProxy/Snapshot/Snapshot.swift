@@ -54,6 +54,8 @@ final class ListenerSpec: Sendable {
   let connections: ConnectionTable?
   /// Takes requests of the workload beside the proxy for services of the mesh; the namespace of that workload.
   let meshNamespace: String?
+  /// Connections may have been redirected to it, and go to the service that they were meant for.
+  let takesRedirected: Bool
   /// The Gateways of its listeners, with their hostnames.
   let owners: [(hostname: String, gateway: ResourceName)]
   /// Takes plain connections as well as TLS, told apart by their first byte.
@@ -65,11 +67,12 @@ final class ListenerSpec: Sendable {
 
   init(
     name: String, address: SocketAddress, routes: RouteTable, tls: TLSServerNames? = nil,
-    connections: ConnectionTable? = nil, meshNamespace: String? = nil,
+    connections: ConnectionTable? = nil, meshNamespace: String? = nil, takesRedirected: Bool = false,
     owners: [(hostname: String, gateway: ResourceName)] = [], acceptsPlain: Bool = false,
     proxyProtocol: ProxyProtocolSpec? = nil, origin: Origin
   ) {
     self.meshNamespace = meshNamespace
+    self.takesRedirected = takesRedirected
     self.name = OwnedBytes(name)
     self.address = address
     self.routes = routes

@@ -89,7 +89,7 @@ extension Worker {
       }
       if table.peeks { c.pointee.phase = .hello }
     }
-    if l.pointee.acceptsPlain { c.pointee.phase = .hello }
+    if l.pointee.acceptsPlain || l.pointee.isOutbound { c.pointee.phase = .hello }
     if c.pointee.phase == .handshake || c.pointee.phase == .hello {
       handshakes &+= 1
       if handshakes > handshakeLimit {

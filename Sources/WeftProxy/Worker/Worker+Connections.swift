@@ -11,6 +11,7 @@ extension Worker {
 
   /// Looks at a client's hello without taking it off the socket, and decides by its server name.
   func peekHello(_ c: ClientRef) {
+    if let l = c.pointee.listener, l.pointee.isOutbound { return sniffOutbound(c, l) }
     if c.pointee.listener?.pointee.acceptsPlain ?? false, !isTLSClient(c) { return }
     guard let table = connectionTable(of: c), table.peeks else {
       // The present configuration, or a listener that had to see the first byte only, leaves nothing to look at.
@@ -79,7 +80,7 @@ extension Worker {
   }
 
   /// The content type of a TLS record with a handshake message (RFC 8446 5.1).
-  private static let helloRecord: UInt8 = 22
+  static let helloRecord: UInt8 = 22
 
   /// What the present configuration makes of the connections of a client's port; nil: HTTP alone.
   func connectionTable(of c: ClientRef) -> ConnectionTable? {
@@ -90,17 +91,8 @@ extension Worker {
   /// Sends the client's bytes to a backend of `rule`, an index in the present configuration.
   /// - Parameter serverName: of a hello that is passed through.
   func startConnection(_ c: ClientRef, _ rule: Int, serverName: String? = nil) {
-    guard let (snapshot, listener) = configuration(of: c), let x = exchange(for: c) else { return closeClient(c) }
+    guard let (snapshot, listener) = configuration(of: c), let x = beginOpaque(c) else { return closeClient(c) }
     let s = x.pointee.state
-    c.pointee.phase = .exchange
-    c.pointee.requests &+= 1
-    c.pointee.closeAfter = true
-    stopTimer(c)
-    startRecord(x, c)
-    s.pointee.request.reset()
-    s.pointee.response.reset()
-    x.pointee.isOpaque = true
-    x.pointee.requestDone = true
     enter(snapshot)
     x.pointee.snapshot = snapshot
     x.pointee.listenerIndex = listener
@@ -119,6 +111,21 @@ extension Worker {
     forward(x)
   }
 
+  /// An exchange that is a whole connection.
+  func beginOpaque(_ c: ClientRef) -> ExchangeRef? {
+    guard let x = exchange(for: c) else { return nil }
+    c.pointee.phase = .exchange
+    c.pointee.requests &+= 1
+    c.pointee.closeAfter = true
+    stopTimer(c)
+    startRecord(x, c)
+    x.pointee.state.pointee.request.reset()
+    x.pointee.state.pointee.response.reset()
+    x.pointee.isOpaque = true
+    x.pointee.requestDone = true
+    return x
+  }
+
   /// The backend is there: from here on bytes pass both ways.
   func startOpaque(_ x: ExchangeRef, _ u: UpstreamRef) {
     guard let c = x.pointee.client else { return upstreamFailed(u, .upstreamProtocolError) }
@@ -131,6 +138,7 @@ extension Worker {
     x.pointee.stage = .responding
     c.pointee.phase = .tunnel
     u.pointee.phase = .tunnel
+    if s.pointee.request.method == .connect, !confirmConnect(x, c) { return }
     c.pointee.readable = true
     u.pointee.readable = true
     pumpTunnel(u)

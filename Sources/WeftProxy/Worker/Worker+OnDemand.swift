@@ -62,6 +62,7 @@ extension Worker {
     }
     if route(x, snapshot, listener) {
       endRouteWait(x)
+      if x.pointee.isOpaque { return connectOutbound(x) }
       startChain(x, snapshot, listener)
       return goOn(x, x.pointee.generation)
     }

@@ -216,6 +216,8 @@ extension Worker {
   private func secure(_ l: ListenerRef, _ spec: ListenerSpec) {
     l.pointee.tls = spec.tls
     l.pointee.acceptsPlain = spec.acceptsPlain
+    l.pointee.isOutbound = spec.meshNamespace != nil && spec.tls == nil
+    l.pointee.takesRedirected = spec.takesRedirected
     l.pointee.proxyProtocol = spec.proxyProtocol
     if spec.tls != nil && l.pointee.metrics.tls == nil {
       l.pointee.metrics.tls = TLSMetrics(families.tls.downstream, context.metrics, owner: spec.name.bytes.string)

@@ -19,6 +19,10 @@ struct WorkerListener: ~Copyable {
   var tls: TLSServerNames?
   /// New connections may be plain as well.
   var acceptsPlain = false
+  /// Takes connections of the workload beside the proxy, of which the first bytes say what they are.
+  var isOutbound = false
+  /// Connections may have been meant for another address.
+  var takesRedirected = false
   /// What connections begin with; nil: with their own first byte.
   var proxyProtocol: ProxyProtocolSpec?
   /// Ends the time that its connections have once it is removed.
