@@ -36,11 +36,13 @@ enum Failure: UInt8 {
   case upgradeUnsupported
   case upgradeRefused
   case unauthorized
+  case unauthenticated
 
   var status: Int {
     switch self {
     case .noRoute: 404
     case .unauthorized: 403
+    case .unauthenticated: 401
     case .noSuchBackend, .responseBodyTooLarge, .filterFailed, .responseHeadersTooLarge, .routingFailed: 500
     case .misdirected: 421
     case .noHealthyUpstream, .connectFailure, .connectTimeout, .upstreamTLSFailure, .upstreamReset, .overflow,
@@ -71,7 +73,9 @@ enum Failure: UInt8 {
     case .retryLimit: .upstreamRetryLimitExceeded
     case .requestBodyTimeout, .requestHeaderTimeout: .streamIdleTimeout
     case .malformedBody, .badPath, .requestHeadersTooLarge, .requestBodyTooLarge: .downstreamProtocolError
-    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed, .routingFailed, .misdirected, .unauthorized: []
+    case .responseBodyTooLarge, .filterFailed, .methodNotAllowed, .routingFailed, .misdirected, .unauthorized,
+      .unauthenticated:
+      []
     }
   }
 
@@ -111,6 +115,7 @@ enum Failure: UInt8 {
     case .upgradeUnsupported: "upstream_upgrade_unsupported"
     case .upgradeRefused: "upstream_upgrade_refused"
     case .unauthorized: "rbac_access_denied"
+    case .unauthenticated: "jwt_authn_access_denied"
     }
   }
 
@@ -149,6 +154,7 @@ enum Failure: UInt8 {
     case .upgradeUnsupported: "the upstream speaks HTTP/2 and does not offer WebSocket over it (RFC 8441)\n"
     case .upgradeRefused: "the upstream did not switch protocols\n"
     case .unauthorized: "RBAC: access denied"
+    case .unauthenticated: "Jwt verification fails\n"
     }
   }
 }

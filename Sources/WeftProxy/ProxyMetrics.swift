@@ -38,6 +38,7 @@ struct ProxyMetrics: Sendable {
 
   let authorization: CounterFamily
   let plainConnections: CounterFamily
+  let tokenFailures: CounterFamily
 
   let workerExchanges: GaugeFamily
   let workerBusy: CounterFamily
@@ -129,6 +130,10 @@ struct ProxyMetrics: Sendable {
       help:
         "What authorization policies said: allowed, denied, audited, would_allow, would_deny. Policy none: no ALLOW policy matched.",
       labels: ["policy", "decision"])
+    tokenFailures = try r.counter(
+      "weft_request_authentication_failures_total",
+      help: "Requests whose token was not good: malformed, issuer, audience, expired, early, signature.",
+      labels: ["listener", "reason"])
     plainConnections = try r.counter(
       "weft_downstream_plain_connections_total",
       help: "Plain connections at listeners that take TLS as well.", labels: ["listener"])

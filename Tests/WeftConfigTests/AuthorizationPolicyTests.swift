@@ -75,8 +75,11 @@ import Testing
     ("  rules: [{when: [{key: source.ip}]}]", "needs values or notValues"),
     ("  rules: [{when: [{key: \"request.headers[]\", values: [x]}]}]", "names no header"),
     ("  rules: [{when: [{key: \"request.headers[:path]\", values: [x]}]}]", "names no header"),
-    ("  rules: [{when: [{key: \"request.auth.claims[iss]\", values: [x]}]}]", "no token of a request is verified yet"),
-    ("  rules: [{from: [{source: {requestPrincipals: [\"*\"]}}]}]", "no token of a request is verified yet"),
+    (
+      "  rules: [{when: [{key: \"request.auth.claims[iss]\", values: [x]}]}]",
+      "no RequestAuthentication verifies tokens here"
+    ),
+    ("  rules: [{from: [{source: {requestPrincipals: [\"*\"]}}]}]", "no RequestAuthentication verifies tokens here"),
     (
       "  selector: {matchLabels: {a: b}}\n  targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: g}]",
       "cannot stand together"

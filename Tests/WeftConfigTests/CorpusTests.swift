@@ -19,7 +19,7 @@ enum Corpus {
   @Test(arguments: Corpus.files.map(\.name))
   func loadsWithoutAnyDiagnostic(name: String) {
     let loaded = ConfigLoader.load(paths: ["\(Corpus.folder)/\(name)"])
-    let expected = ["whose traffic no listener takes here", "no token of a request is verified yet"]
+    let expected = ["whose traffic no listener takes here", "no RequestAuthentication verifies tokens here"]
     let found = loaded.diagnostics.map(\.description)
     #expect(found.filter { text in !expected.contains { text.contains($0) } } == [])
   }

@@ -194,7 +194,7 @@ import Testing
     ),
     (
       "Policy", "  {}",
-      "2: kind: kind \"Policy\" of weft.dev/v1 is not known; known are AuthorizationPolicy, BackendTrafficPolicy, Filter, FilterBundle, PeerAuthentication, Proxy, Service, Workload"
+      "2: kind: kind \"Policy\" of weft.dev/v1 is not known; known are AuthorizationPolicy, BackendTrafficPolicy, Filter, FilterBundle, PeerAuthentication, Proxy, RequestAuthentication, Service, Workload"
     ),
   ])
   func mistakes(kind: String, spec: String, message: String) {

@@ -20,7 +20,13 @@ public struct PolicyScope: Sendable, Hashable {
   }
 }
 
-extension AuthorizationPolicy {
+/// A policy that governs what its targets name, what its selector selects, or its namespace.
+public protocol ScopedPolicy: Resource {
+  var selector: [String: String]? { get }
+  var targets: [PolicyTarget] { get }
+}
+
+extension ScopedPolicy {
   /// Whether the policy governs what stands there: by name, or by namespace and labels. A policy of the root namespace
   /// governs every namespace, unless it names its targets.
   public func governs(_ scope: PolicyScope) -> Bool {

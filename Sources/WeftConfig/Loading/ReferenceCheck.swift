@@ -17,6 +17,7 @@ struct ReferenceCheck {
     for policy in resources.backendTLSPolicies.all { check(policy, policy.targets) }
     for policy in resources.backendTrafficPolicies.all { check(policy, policy.targets) }
     for policy in resources.authorizationPolicies.all { check(policy) }
+    for policy in resources.requestAuthentications.all { checkTargets(of: policy) }
     checkPorts()
   }
 
@@ -153,7 +154,7 @@ struct ReferenceCheck {
     }
   }
 
-  private mutating func check(_ policy: AuthorizationPolicy) {
+  private mutating func checkTargets(of policy: some ScopedPolicy) {
     for target in policy.targets {
       let name = ResourceName(namespace: policy.metadata.namespace, name: target.name)
       let isFound =
@@ -165,11 +166,16 @@ struct ReferenceCheck {
       if isFound || exists(target.kind, name) { continue }
       warn(target.origin, "Accepted=False", .targetNotFound, "no \(target.kind) \(name) for the policy to govern")
     }
+  }
+
+  private mutating func check(_ policy: AuthorizationPolicy) {
+    checkTargets(of: policy)
+    if !resources.requestAuthentications.all.isEmpty { return }
     for rule in policy.rules {
       for clause in (rule.sources + rule.operations).joined() + rule.conditions where clause.attribute.isOfToken {
         diagnostics.append(
           clause.origin.warning(
-            "no token of a request is verified yet, so a request has no such value: what needs one never holds, and what excludes one always does"
+            "no RequestAuthentication verifies tokens here, so a request has no such value: what needs one never holds, and what excludes one always does"
           ))
       }
     }

@@ -38,6 +38,8 @@ struct ResourceDecoder {
     AuthorizationPolicy.alias: Kind(AuthorizationPolicy.self) { $0.authorizationPolicies.add($1) },
     PeerAuthentication.kind: Kind(PeerAuthentication.self) { $0.peerAuthentications.add($1) },
     PeerAuthentication.alias: Kind(PeerAuthentication.self) { $0.peerAuthentications.add($1) },
+    RequestAuthentication.kind: Kind(RequestAuthentication.self) { $0.requestAuthentications.add($1) },
+    RequestAuthentication.alias: Kind(RequestAuthentication.self) { $0.requestAuthentications.add($1) },
     FilterResource.kind: Kind(FilterResource.self) { $0.filters.add($1) },
     FilterBundleResource.kind: Kind(FilterBundleResource.self) { $0.filterBundles.add($1) },
     ProxyResource.kind: Kind(ProxyResource.self) { set, proxy in

@@ -21,6 +21,7 @@ public struct ResourceSet: Sendable, Equatable {
   public internal(set) var filterBundles = ResourceTable<FilterBundleResource>()
   public internal(set) var authorizationPolicies = ResourceTable<AuthorizationPolicy>()
   public internal(set) var peerAuthentications = ResourceTable<PeerAuthentication>()
+  public internal(set) var requestAuthentications = ResourceTable<RequestAuthentication>()
   public internal(set) var proxies = ResourceTable<ProxyResource>()
 
   /// Resources that exist and could not be decoded: a reference to one is not reported a second time.
@@ -90,6 +91,7 @@ public struct ResourceSet: Sendable, Equatable {
       && left.configMaps == right.configMaps && left.namespaces == right.namespaces
       && left.authorizationPolicies == right.authorizationPolicies
       && left.peerAuthentications == right.peerAuthentications
+      && left.requestAuthentications == right.requestAuthentications
       && left.weftServices == right.weftServices && left.workloads == right.workloads && left.filters == right.filters
       && left.filterBundles == right.filterBundles && left.proxies == right.proxies
   }

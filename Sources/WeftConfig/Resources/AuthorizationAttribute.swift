@@ -35,7 +35,7 @@ public enum AuthorizationAttribute: Sendable, Hashable {
     }
   }
 
-  /// From a verified token, which no filter of this version provides.
+  /// From a token that a RequestAuthentication has verified.
   public var isOfToken: Bool {
     switch self {
     case .requestPrincipal, .requestAudiences, .requestPresenter, .claim: true

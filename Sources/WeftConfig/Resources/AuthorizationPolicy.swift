@@ -1,6 +1,6 @@
 /// `AuthorizationPolicy`, of `weft.dev/v1` or Istio's `security.istio.io`: who may do what. Fields and evaluation are
 /// Istio's: of the policies that govern a request, DENY comes first, then ALLOW; AUDIT only says what it saw.
-public struct AuthorizationPolicy: Resource {
+public struct AuthorizationPolicy: Resource, ScopedPolicy {
   public static let kind = ResourceKind(group: ResourceKind.weft, kind: "AuthorizationPolicy")
   /// The same kind under the group that existing manifests have.
   public static let alias = ResourceKind(group: ResourceKind.istioSecurity, kind: "AuthorizationPolicy")

@@ -12,6 +12,7 @@ struct AuthorizationBuilder {
   private var pieces: [Storage.Piece] = []
   private var networks: [CIDR] = []
   private var headers: [HeaderName] = []
+  private var claims: [[String]] = []
   private var matchers: [Storage.Matcher] = []
   private var groups: [Storage.Span] = []
   private var rules: [Storage.Rule] = []
@@ -32,7 +33,8 @@ struct AuthorizationBuilder {
   func finish() -> AuthorizationStorage {
     AuthorizationStorage(
       text: OwnedBytes(text), patterns: FlatArray(patterns), pieces: FlatArray(pieces), networks: FlatArray(networks),
-      headers: FlatArray(headers), matchers: FlatArray(matchers), groups: FlatArray(groups), rules: FlatArray(rules),
+      headers: FlatArray(headers), claims: claims, matchers: FlatArray(matchers), groups: FlatArray(groups),
+      rules: FlatArray(rules),
       policies: FlatArray(policies))
   }
 
@@ -95,6 +97,10 @@ struct AuthorizationBuilder {
       if case .header(let name) = clause.attribute, let name = HeaderName(name) {
         matcher.header = Int32(clamping: headers.count)
         headers.append(name)
+      }
+      if case .claim(let path) = clause.attribute {
+        matcher.header = Int32(clamping: claims.count)
+        claims.append(path)
       }
       let start = patterns.count
       for text in values { addPattern(text, clause.attribute) }
@@ -172,7 +178,10 @@ struct AuthorizationBuilder {
     case .method: .method
     case .path: .path
     case .header: .header
-    case .requestPrincipal, .requestAudiences, .requestPresenter, .claim: .token
+    case .requestPrincipal: .requestPrincipal
+    case .requestAudiences: .requestAudiences
+    case .requestPresenter: .requestPresenter
+    case .claim: .claim
     }
   }
 }

@@ -5,12 +5,14 @@ import WeftIO
 struct AuthorizationCompiler {
   private struct Combination: Hashable {
     let numbers: [Int]
+    let authentications: [Int]
   }
 
   private let resources: ResourceSet
   /// Labels of the workload that the proxy belongs to; empty for one that is run from files.
   private let labels: [String: String]
   private let policies: [AuthorizationPolicy]
+  private let authentications: [RequestAuthentication]
   private var compiled: [Combination: AuthorizationTable.Sets] = [:]
   private var governing: Set<Int> = []
   private(set) var diagnostics: [Diagnostic] = []
@@ -20,6 +22,7 @@ struct AuthorizationCompiler {
     self.labels = labels
     // Policies of one action stand in the order of their names, so that it does not matter who read which first.
     policies = resources.authorizationPolicies.all.sorted { $0.name < $1.name }
+    authentications = resources.requestAuthentications.all.sorted { $0.name < $1.name }
   }
 
   /// - Parameters:
@@ -29,7 +32,7 @@ struct AuthorizationCompiler {
   mutating func compile(
     listeners: [[(hostname: String, gateway: ResourceName)]], services: [ResourceIdentifier]
   ) -> AuthorizationTable? {
-    if policies.isEmpty { return nil }
+    if policies.isEmpty && authentications.isEmpty { return nil }
     var madeListeners: [AuthorizationTable.Listener] = []
     for owners in listeners { madeListeners.append(listener(owners)) }
     var madeServices: [AuthorizationTable.Sets?] = []
@@ -69,17 +72,19 @@ struct AuthorizationCompiler {
     return [ResourceIdentifier(KubernetesService.kind, name), ResourceIdentifier(WeftService.kind, name)]
   }
 
-  private mutating func sets(where governs: (AuthorizationPolicy) -> Bool) -> AuthorizationTable.Sets? {
+  private mutating func sets(where governs: (any ScopedPolicy) -> Bool) -> AuthorizationTable.Sets? {
     let numbers = policies.indices.filter { governs(policies[$0]) }
-    if numbers.isEmpty { return nil }
+    let verifying = authentications.indices.filter { governs(authentications[$0]) }
+    if numbers.isEmpty && verifying.isEmpty { return nil }
     governing.formUnion(numbers)
-    let key = Combination(numbers: numbers)
+    let key = Combination(numbers: numbers, authentications: verifying)
     if let known = compiled[key] { return known }
     let chosen = numbers.map { (number: $0, policy: policies[$0]) }
     do throws(Diagnostic) {
       let made = AuthorizationTable.Sets(
         requests: try AuthorizationSet(chosen, isForConnections: false),
-        connections: try AuthorizationSet(chosen, isForConnections: true))
+        connections: try AuthorizationSet(chosen, isForConnections: true),
+        tokens: verifying.isEmpty ? nil : try TokenRules(verifying.map { authentications[$0] }))
       compiled[key] = made
       return made
     } catch {

@@ -16,6 +16,8 @@ struct AuthorizationInput: ~Copyable {
   var remote = SocketAddress()
   var destination = SocketAddress()
   var isTLS = false
+  /// That the request carries; nil without one.
+  var token: VerifiedToken?
 
   /// Memory for a path's other spelling.
   private let scratch: MutableBytePointer

@@ -148,7 +148,11 @@ final class AuthorizationSet: @unchecked Sendable {
     case .destinationIP: return contains(values, input.destination)
     case .destinationPort: return isNumber(values, Int32(input.destination.port))
     case .serverName: return isAmong(values, input.serverName, ignoringCase: true)
-    case .token: return false
+    case .requestPrincipal: return input.token.map { isAmong(values, $0.principal.bytes) } ?? false
+    case .requestPresenter: return input.token.map { isAmong(values, $0.presenter.bytes) } ?? false
+    case .requestAudiences: return input.token.map { fitsSome(m, of: $0.audiences) } ?? false
+    case .claim:
+      return input.token.map { fitsSome(m, of: $0.values(of: storage.claims[Int(m.pointee.header)])) } ?? false
     case .host, .method, .path, .header:
       guard let request = input.request else { return false }
       switch m.pointee.kind {
@@ -186,6 +190,11 @@ final class AuthorizationSet: @unchecked Sendable {
       at = request.pointee.headers.find(name, from: i &+ 1)
     }
     return result
+  }
+
+  private func fitsSome(_ m: UnsafePointer<AuthorizationStorage.Matcher>, of texts: [OwnedBytes]) -> Bool {
+    // Of several texts any that fits counts, as in Istio: a token with an audience has that audience.
+    texts.contains { isAmong(m.pointee.values, $0.bytes) }
   }
 
   private func contains(_ networks: AuthorizationStorage.Span, _ address: SocketAddress) -> Bool {

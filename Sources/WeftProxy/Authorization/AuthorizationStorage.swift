@@ -39,8 +39,10 @@ struct AuthorizationStorage {
     enum Kind: UInt8 {
       case principal, namespace, serviceAccount, sourceIP, remoteIP, destinationIP, destinationPort, serverName
       case host, method, path, header
-      /// Of a verified token, which no request has yet.
-      case token
+      // Of a verified token.
+      case requestPrincipal, requestAudiences, requestPresenter
+      /// `header` counts in `claims`.
+      case claim
     }
 
     var kind: Kind
@@ -51,7 +53,7 @@ struct AuthorizationStorage {
     var asksAny: Bool
     /// In `patterns`, or in `networks`.
     var values: Span
-    /// In `headers`.
+    /// In `headers`, or in `claims`.
     var header: Int32 = 0
   }
 
@@ -74,6 +76,8 @@ struct AuthorizationStorage {
   let pieces: FlatArray<Piece>
   let networks: FlatArray<CIDR>
   let headers: FlatArray<HeaderName>
+  /// Paths of claims.
+  let claims: [[String]]
   let matchers: FlatArray<Matcher>
   let groups: FlatArray<Span>
   let rules: FlatArray<Rule>

@@ -16,6 +16,8 @@ final class AuthorizationTable: Sendable {
   struct Sets: Sendable {
     let requests: AuthorizationSet
     let connections: AuthorizationSet
+    /// What is asked of tokens before; nil: nothing.
+    let tokens: TokenRules?
   }
 
   /// A listener's, which several Gateways may share.

@@ -56,4 +56,8 @@ struct AuthorizationRecord {
   var decision = AuthorizationDecision(isAllowed: true, policy: -1)
   /// The first AUDIT policy that matched; -1: none.
   var audit: Int32 = -1
+  /// Of the request, once it was verified.
+  var token: VerifiedToken?
+  /// A token of the request is not good.
+  var isUnauthenticated = false
 }

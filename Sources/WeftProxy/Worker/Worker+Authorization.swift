@@ -15,7 +15,7 @@ extension Worker {
     var input = AuthorizationInput(request: UnsafePointer(s.request), scratch: scratch, Self.scratchSize)
     describePeer(s, &input)
     if let sets = authorization.table.sets(listener: listener, host: s.pointee.request.headers.value(.host) ?? Bytes()),
-      !passes(x, sets.requests, authorization, &input)
+      !passes(x, sets, authorization, &input)
     {
       return false
     }
@@ -39,7 +39,7 @@ extension Worker {
     guard let backend = x.pointee.backend, let sets = authorization.table.sets(service: backend.pointee.service) else {
       return true
     }
-    return passes(x, sets.requests, authorization, &input)
+    return passes(x, sets, authorization, &input)
   }
 
   /// Whether a connection of a TCP or TLS route may go to its backend.
@@ -79,15 +79,32 @@ extension Worker {
     }
   }
 
+  /// Verifies tokens first, of which policies ask.
+  private func passes(
+    _ x: ExchangeRef, _ sets: AuthorizationTable.Sets, _ authorization: WorkerAuthorization,
+    _ input: inout AuthorizationInput
+  ) -> Bool {
+    if let rules = sets.tokens {
+      beginRecord(x)
+      if !authenticate(x, rules, &input) { return false }
+    }
+    if x.pointee.authorization.generation == x.pointee.generation { input.token = x.pointee.authorization.token }
+    return passes(x, sets.requests, authorization, &input)
+  }
+
+  @inline(__always)
+  private func beginRecord(_ x: ExchangeRef) {
+    if x.pointee.authorization.generation == x.pointee.generation { return }
+    x.pointee.authorization = AuthorizationRecord(generation: x.pointee.generation)
+  }
+
   private func passes(
     _ x: ExchangeRef, _ set: AuthorizationSet, _ authorization: WorkerAuthorization,
     _ input: inout AuthorizationInput
   ) -> Bool {
     let decision = set.decide(&input)
     authorization.count(decision)
-    if x.pointee.authorization.generation != x.pointee.generation {
-      x.pointee.authorization = AuthorizationRecord(generation: x.pointee.generation)
-    }
+    beginRecord(x)
     // The service's policies come last, and those that decide nothing leave what the listener's said.
     if decision.policy >= 0 || !decision.isAllowed { x.pointee.authorization.decision = decision }
     if set.hasObservers { observe(x, set, authorization, decision, &input) }

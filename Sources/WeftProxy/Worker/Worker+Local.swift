@@ -38,13 +38,20 @@ extension Worker {
   func fail(_ x: ExchangeRef, _ failure: Failure) {
     let s = x.pointee.state
     if x.pointee.call != nil { return failCall(x, failure) }
-    if x.pointee.isOpaque { return failConnection(x, failure) }
+    // A client that waits for the answer to CONNECT reads why there is no tunnel.
+    if x.pointee.isOpaque && (s.pointee.request.method != .connect || x.pointee.responseHeadSent) {
+      return failConnection(x, failure)
+    }
     if x.pointee.responseHeadSent { return abort(x, failure) }
     s.pointee.responseFlags.formUnion(failure.flags)
     let details = s.pointee.details
     // The Gateway API's status for a backend that does not resolve is 500, and UNAVAILABLE for gRPC, which is that of 503.
     let status = failure == .noSuchBackend && isGRPC(s) ? 503 : failure.status
     x.pointee.handle.respond(status, body: Bytes(failure.message), details: failure.details)
+    // RFC 9110 11.6.1, RFC 6750 3.1.
+    if failure == .unauthenticated {
+      s.pointee.response.headers.add(Names.wwwAuthenticate, Bytes("Bearer error=\"invalid_token\""))
+    }
     // A parser's or filter's own reason says more than the table's.
     if details.utf8CodeUnitCount > 0 && failure == .upstreamProtocolError { s.pointee.details = details }
     switch failure {

@@ -20,7 +20,7 @@ extension Worker {
       x.pointee.mustContinue = s.pointee.request.expectsContinue && s.pointee.request.version != .http10
       setTimer(c, settings.requestBodyIdleTimeout)
     }
-    if s.pointee.request.method == .connect { return fail(x, .methodNotAllowed) }
+    if s.pointee.request.method == .connect { return beginConnect(x, c) }
     guard let (snapshot, listener) = configuration(of: c) else { return fail(x, .noRoute) }
     if s.pointee.tls != nil && isMisdirected(s, c) { return fail(x, .misdirected) }
     guard normalisePath(s) else { return fail(x, .badPath) }
@@ -38,7 +38,7 @@ extension Worker {
     let s = x.pointee.state
     guard let backend = x.pointee.backend else { return failUnrouted(x, snapshot, listener, .noSuchBackend) }
     if let rule = x.pointee.rule, rule.pointee.isGuarded {
-      if rule.pointee.asksPolicies, !isAuthorized(x, snapshot, listener) { return fail(x, .unauthorized) }
+      if rule.pointee.asksPolicies, !isAuthorized(x, snapshot, listener) { return fail(x, denial(x)) }
       if rule.pointee.requestTimeout != 0 {
         x.pointee.deadlineTimer.token = Token(kind: Owner.exchangeDeadline, slot: x.pointee.slot, generation: 0).raw
         wheel.pointee.schedule(&x.pointee.deadlineTimer, at: deadline(rule.pointee.requestTimeout))
@@ -55,7 +55,7 @@ extension Worker {
 
   /// Nothing takes the request. Who may not send it at all learns that, and not which routes there are.
   func failUnrouted(_ x: ExchangeRef, _ snapshot: SnapshotRef, _ listener: Int, _ failure: Failure) {
-    fail(x, isAuthorized(x, snapshot, listener) ? failure : .unauthorized)
+    fail(x, isAuthorized(x, snapshot, listener) ? failure : denial(x))
   }
 
   /// The configuration for the client's next request, and the index of its listener there: the present one, or the last
@@ -209,7 +209,7 @@ extension Worker {
       let isFound = route(x, snapshot, x.pointee.listenerIndex)
       if !isFound { return fail(x, x.pointee.routeFailed ? .routingFailed : .noRoute) }
       if let rule = x.pointee.rule, rule.pointee.asksPolicies, !isAuthorizedForService(x, snapshot) {
-        return fail(x, .unauthorized)
+        return fail(x, denial(x))
       }
     }
     // A filter may have given a body to a request that had none.
@@ -334,4 +334,5 @@ enum Names {
   static let xRequestID = HeaderName("x-request-id")
   static let via = HeaderName("via")
   static let contentType = HeaderName("content-type")
+  static let wwwAuthenticate = HeaderName("www-authenticate")
 }

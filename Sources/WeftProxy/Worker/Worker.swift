@@ -23,6 +23,7 @@ final class Worker {
   let pool = BufferPool(bufferSize: Worker.bufferSize, keep: 512)
   let scratch = MutableBytePointer.allocate(capacity: Worker.scratchSize)
   let bodyScratch = UnsafeMutablePointer<BodyScratch>.allocate(capacity: 1)
+  var tokens = TokenCache()
   let routing = UnsafeMutablePointer<RouteScratch>.allocate(capacity: 1)
   var reserve = DescriptorReserve()
   let pipes = SplicePipes(limit: Worker.pipeLimit, keep: Worker.pipesKept)
