@@ -115,7 +115,7 @@ let package = Package(
     .target(
       name: "WeftControl",
       dependencies: [
-        "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle",
+        "WeftIO", "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle",
         .product(name: "X509", package: "swift-certificates"),
         .product(name: "SwiftASN1", package: "swift-asn1"),
         .product(name: "Crypto", package: "swift-crypto"),
@@ -185,6 +185,8 @@ let package = Package(
       ],
       path: "Benchmarks/MeshLoad"),
 
+    // Members of etcd that tests start.
+    .target(name: "TestEtcd", dependencies: ["WeftStore"], path: "Tests/TestEtcd"),
     // Certificates that tests make for themselves.
     .target(name: "TestCertificates", path: "Tests/TestCertificates"),
     .testTarget(name: "WeftIOTests", dependencies: ["WeftIO"]),
@@ -202,12 +204,12 @@ let package = Package(
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
     // A process that tests of the store kill.
     .executableTarget(name: "StoreWriter", dependencies: ["WeftStore"], path: "Tests/StoreWriter"),
-    .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore", "StoreWriter"]),
+    .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore", "StoreWriter", "TestEtcd"]),
     .testTarget(name: "WeftIdentityTests", dependencies: ["WeftIdentity"]),
     .testTarget(
       name: "WeftControlTests",
       dependencies: [
-        "WeftControl", "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle",
+        "WeftControl", "WeftProtocol", "WeftStore", "WeftIdentity", "WeftConfig", "WeftBundle", "TestEtcd",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),

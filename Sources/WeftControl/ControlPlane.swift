@@ -42,11 +42,12 @@ public final class ControlPlane: Sendable {
   public let authority: Authority
   public let telemetry: TelemetryAggregator
   public let blobs: BlobStore
-  /// What is known of proxies.
-  public var status: any MeshStatus { hub }
+  /// What is known of proxies, of all replicas.
+  public var status: any MeshStatus { view }
   /// Where proxies connect, with the port that it got.
   public let discovery: ListenAddress
   let hub: DiscoveryHub
+  private let view: ReplicaView
   private let bundles: BundleSource
   private let workloads: WorkloadRegistrar
   private let tls: ServerTLS
@@ -59,11 +60,15 @@ public final class ControlPlane: Sendable {
   /// Opens the store and the authority, and binds the port. Nothing is served before `run`.
   /// - Throws: `IdentityError` or `StoreError`, each with what to do.
   public static func open(_ options: Options, log: Logger) async throws -> ControlPlane {
-    try await open(options, hub: DiscoveryHub.Options(), workloads: WorkloadRegistrar.Options(), log: log)
+    var view = ReplicaView.Options()
+    if case .etcd = options.storage { view.isShared = true }
+    return try await open(
+      options, hub: DiscoveryHub.Options(), workloads: WorkloadRegistrar.Options(), view: view, log: log)
   }
 
   static func open(
-    _ options: Options, hub: DiscoveryHub.Options, workloads: WorkloadRegistrar.Options, log: Logger
+    _ options: Options, hub: DiscoveryHub.Options, workloads: WorkloadRegistrar.Options,
+    view: ReplicaView.Options = ReplicaView.Options(), log: Logger
   ) async throws -> ControlPlane {
     try makeFolder(options.dataFolder)
     let socket = try ListeningSocket.open(options.discovery, for: "discovery (--discovery)")
@@ -77,7 +82,7 @@ public final class ControlPlane: Sendable {
     do {
       let plane = try await ControlPlane(
         options, store: store, socket: socket.descriptor, at: options.discovery.with(port: socket.port), hub: hub,
-        workloads: workloads, log: log)
+        workloads: workloads, view: view, log: log)
       owned = false
       return plane
     } catch {
@@ -89,7 +94,7 @@ public final class ControlPlane: Sendable {
   private init(
     _ options: Options, store: any Store, socket: Int32, at address: ListenAddress,
     hub hubOptions: DiscoveryHub.Options,
-    workloads workloadOptions: WorkloadRegistrar.Options, log: Logger
+    workloads workloadOptions: WorkloadRegistrar.Options, view viewOptions: ReplicaView.Options, log: Logger
   ) async throws {
     self.options = options
     self.store = store
@@ -108,6 +113,7 @@ public final class ControlPlane: Sendable {
     hub = DiscoveryHub(
       store, trustDomain: authority.trustDomain, workloads: workloads, telemetry: telemetry, options: discovery,
       log: log)
+    view = ReplicaView(hub, store, replica: options.replica, options: viewOptions, log: log)
     let names = ServerNames(listening: options.discovery, advertised: options.advertised)
     tls = try await ServerTLS(authority, names: names.dns, addresses: names.addresses, log: log)
     let hub = hub
@@ -144,6 +150,7 @@ public final class ControlPlane: Sendable {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await self.hub.follow() }
         group.addTask { await self.workloads.run() }
+        group.addTask { await self.view.run() }
         group.addTask { await self.authority.run() }
         group.addTask { await self.tls.run() }
         group.addTask { await self.sweep() }
@@ -187,19 +194,18 @@ public final class ControlPlane: Sendable {
   }
 
   private func sweep() async {
-    var trimmed: UInt64 = 0
-    var last: UInt64 = 0
-    var quiet = 0
+    var (opened, quiet, sinceRelease): (UInt64, Int, Int) = (0, 0, 0)
     while !Task.isCancelled {
       do { try await Task.sleep(for: .seconds(1)) } catch { return }
       await hub.sweep()
-      // Proxies that connect need memory for a moment: certificates are verified, everything is sent once.
-      let opened = await hub.opened
-      quiet = opened == last ? quiet + 1 : 0
-      last = opened
-      if quiet >= 5, opened != trimmed {
-        trimmed = opened
-        ProcessMemory.releaseFreePages()
+      // Proxies that connect, and changes that go to all of them, need memory for a moment.
+      let now = await hub.opened
+      quiet = now == opened ? quiet + 1 : 0
+      opened = now
+      sinceRelease += 1
+      if opened > 0, quiet == 5 || quiet > 5 && sinceRelease >= 60 {
+        sinceRelease = 0
+        ProcessMemory.releaseStartPages()
       }
     }
   }

@@ -3,13 +3,18 @@ import Glibc
 
 /// Memory that a process holds without need.
 public enum ProcessMemory {
-  /// Lets all threads share so many heaps, where the C library would give up to eight a CPU to them: what one thread frees
-  /// is then there for the others. For a process that allocates on many threads and need not be the fastest at it. To be
-  /// called before there are threads.
-  public static func shareHeaps(_ count: Int32) { mallopt(M_ARENA_MAX, count) }
-
-  /// Gives free pages of the heap back to the system.
-  public static func releaseFreePages() { malloc_trim(0) }
+  /// For a process with thousands of connections that are idle most of the time, and that allocates on many threads. To
+  /// be called before there are threads.
+  ///
+  /// - Parameters:
+  ///   - heaps: how many heaps all threads share, where the C library would give up to eight a CPU to them: what one
+  ///     thread frees is then there for the others.
+  ///   - mapped: blocks of so many bytes and more get pages of their own: of a large buffer that is hardly used, only the
+  ///     pages that were touched take memory, and they go back to the system when it is freed.
+  public static func tune(heaps: Int32, mapped: Int32) {
+    mallopt(M_ARENA_MAX, heaps)
+    mallopt(M_MMAP_THRESHOLD, mapped)
+  }
 
   /// Gives back what only the start needed: pages of code, the program's own and that of its libraries, and free pages of
   /// the heap. Code that is wanted again comes back from the page cache, a few pages at a time.

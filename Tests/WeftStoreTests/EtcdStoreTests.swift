@@ -1,4 +1,5 @@
 import Foundation
+import TestEtcd
 import Testing
 import WeftStore
 

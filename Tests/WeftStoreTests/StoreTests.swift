@@ -1,3 +1,4 @@
+import TestEtcd
 import Testing
 import WeftStore
 

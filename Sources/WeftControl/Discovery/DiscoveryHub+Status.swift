@@ -32,6 +32,15 @@ extension DiscoveryHub: MeshStatus {
     return status
   }
 
+  /// What waits for a proxy: deltas that it has not answered, and names that may have changed for it. nil: it has no
+  /// stream.
+  func waiting(_ id: String) -> (outstanding: Int, names: Int)? {
+    guard let number = registry[id]?.stream, let stream = streams[number] else { return nil }
+    return (
+      stream.kinds.values.count { $0.outstanding != nil }, stream.kinds.values.reduce(0) { $0 + $1.pending.count }
+    )
+  }
+
   /// An event from elsewhere in the control plane.
   func report(_ severity: MeshEvent.Severity, _ reason: String, _ subject: String, _ message: String) {
     registry.report(severity, reason, subject, message, now: now)

@@ -39,7 +39,7 @@ extension DiscoveryHub {
     index.replace(entries, revision: revision ?? 0, to: &changes)
     isReady = true
     flush()
-    for stream in streams.values { stream.wake.yield() }
+    for stream in streams.values { wake(stream) }
     return revision ?? 0
   }
 
@@ -82,7 +82,7 @@ extension DiscoveryHub {
     for number in concerned ?? [] {
       guard let stream = streams[number] else { continue }
       stream.kinds[kind]?.pending.insert(name)
-      stream.wake.yield()
+      wake(stream)
     }
   }
 }

@@ -7,13 +7,13 @@ extension DiscoveryHub {
   private typealias Limits = ProxyStream.Limits
 
   func subscribe(_ stream: ProxyStream, _ message: Weft_Discovery_V1_Subscription) throws {
-    let kind = try Self.kind(message.type)
+    let (kind, type) = try shared(message.type)
     let isNew = stream.kinds[kind] == nil
     guard !isNew || stream.kinds.count < Limits.kinds else {
       throw RPCError(code: .resourceExhausted, message: "a stream takes at most \(Limits.kinds) types")
     }
     // Taken out while it is changed, so that its tables are not copied.
-    var state = stream.kinds.removeValue(forKey: kind) ?? ProxyStream.Kind(type: message.type)
+    var state = stream.kinds.removeValue(forKey: kind) ?? ProxyStream.Kind(type: type)
     // Whatever happens: `close` finds by it what to take back.
     defer { stream.kinds[kind] = state }
     for name in message.unsubscribe { unsubscribe(stream, kind, &state, name) }
@@ -34,7 +34,7 @@ extension DiscoveryHub {
       state.pending.formUnion(index.names(kind, name))
       if name.utf8.first != UInt8(ascii: "@") && name != "*" { state.pending.insert(name) }
     }
-    stream.wake.yield()
+    wake(stream)
   }
 
   static func kind(_ type: String) throws -> ResourceKind {
@@ -71,6 +71,14 @@ extension DiscoveryHub {
       state.sent[name] = ResourceVersion(version) ?? ResourceVersion(body: [])
       state.pending.insert(name)
     }
+  }
+
+  /// A type as all streams share it.
+  private func shared(_ type: String) throws -> (ResourceKind, String) {
+    if let place = types.index(forKey: type) { return (types.values[place], types.keys[place]) }
+    let kind = try Self.kind(type)
+    if types.count < Limits.types { types[type] = kind }
+    return (kind, type)
   }
 
   /// The same text, from the table that all streams share.
@@ -110,6 +118,8 @@ extension DiscoveryHub {
       }
     }
     if state.pending.isEmpty {
+      // Not only empty, but without the memory that it had.
+      state.pending = []
       delta.answered = state.unanswered.sorted()
       state.unanswered = []
     }
@@ -156,7 +166,7 @@ extension DiscoveryHub {
         record.status.revision = revision
         record.status.lastSeen = now
       }
-      stream.wake.yield()
+      wake(stream)
     }
     for error in message.errors {
       guard let sent = state.sent[error.name], error.version.isEmpty || error.version == sent.text else { continue }

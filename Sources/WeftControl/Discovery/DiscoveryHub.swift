@@ -37,6 +37,8 @@ actor DiscoveryHub {
   var streams: [UInt64: ProxyStream] = [:]
   /// Who subscribes to what.
   var subscribers: [ResourceKind: [String: Set<UInt64>]] = [:]
+  /// Types that streams have named.
+  var types: [String: ResourceKind] = [:]
   var registry = ProxyRegistry()
   var changes: DiscoveryIndex.Changes = [:]
   var firstChange: ContinuousClock.Instant?
@@ -63,27 +65,31 @@ actor DiscoveryHub {
   // MARK: Streams
 
   /// A new stream of somebody whose certificate is good.
-  /// - Returns: its number, a sequence that says when there is something to send, and one that ends when the stream must.
-  func open(_ peer: PeerIdentity) throws -> (number: UInt64, wake: AsyncStream<Void>, end: AsyncStream<Void>) {
+  /// - Returns: its number.
+  func open(_ peer: PeerIdentity, _ response: ProxyStream.Response) throws -> UInt64 {
     if let farewell { throw RPCError(code: .unavailable, message: farewell) }
     guard streams.count < options.mostStreams else {
       throw RPCError(
         code: .resourceExhausted,
         message: "\(streams.count) proxies are connected to this replica; connect to another one")
     }
-    let (wake, continuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
-    let (end, endContinuation) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     lastStream += 1
-    streams[lastStream] = ProxyStream(
-      number: lastStream, peer: peer, wake: continuation, end: endContinuation, now: now)
-    return (lastStream, wake, end)
+    streams[lastStream] = ProxyStream(number: lastStream, peer: peer, response: response, now: now)
+    return lastStream
+  }
+
+  /// What ends a stream, whatever it is doing.
+  func attach(_ number: UInt64, _ end: @escaping @Sendable () -> Void) {
+    guard let stream = streams[number] else { return end() }
+    stream.reader = end
+    if stream.isEnded { end() }
   }
 
   /// The stream is over.
-  func close(_ number: UInt64) async {
-    guard let stream = streams.removeValue(forKey: number) else { return }
-    stream.wake.finish()
-    stream.end.finish()
+  /// - Returns: whether it was ended from here.
+  @discardableResult
+  func close(_ number: UInt64) async -> Bool {
+    guard let stream = streams.removeValue(forKey: number) else { return false }
     for (kind, state) in stream.kinds {
       for name in state.subscriptions { removeSubscriber(number, kind, name) }
     }
@@ -98,6 +104,7 @@ actor DiscoveryHub {
       registry.report(.normal, "Disconnected", id, stream.goodbye ?? "the stream ended", now: now)
     }
     await workloads.end(of: number)
+    return stream.isEnded
   }
 
   /// A message of a proxy.
@@ -182,11 +189,38 @@ actor DiscoveryHub {
     var message = Weft_Discovery_V1_ControlMessage()
     message.welcome = welcome
     stream.first.append(message)
-    stream.wake.yield()
+    wake(stream)
+  }
+
+  /// There may be something to send.
+  func wake(_ stream: ProxyStream) {
+    guard !stream.isWriting else { return }
+    stream.isWriting = true
+    let (number, response) = (stream.number, stream.response)
+    Task { await write(number, response) }
+  }
+
+  /// Sends what there is.
+  private func write(_ number: UInt64, _ response: ProxyStream.Response) async {
+    while true {
+      switch next(for: number) {
+      case .message(let message):
+        // It fails when the stream is over, which its reader sees as well.
+        do { try await response.write(message) } catch { return }
+      case .nothing:
+        streams[number]?.isWriting = false
+        return
+      case .goodbye(let message):
+        try? await response.write(message)
+        streams[number]?.end()
+        return
+      case .over: return
+      }
+    }
   }
 
   /// What a stream sends next.
-  enum Next: Sendable {
+  private enum Next {
     case message(Weft_Discovery_V1_ControlMessage)
     /// Nothing until it is woken.
     case nothing
@@ -196,7 +230,7 @@ actor DiscoveryHub {
   }
 
   /// One at a time, so that a slow proxy holds one encoded delta and no more.
-  func next(for number: UInt64) -> Next {
+  private func next(for number: UInt64) -> Next {
     guard let stream = streams[number] else { return .over }
     if let reason = stream.goodbye {
       var message = Weft_Discovery_V1_ControlMessage()
@@ -221,7 +255,7 @@ actor DiscoveryHub {
     guard let stream = streams[number], stream.goodbye == nil else { return }
     stream.goodbye = reason
     stream.dismissed = now
-    stream.wake.yield()
+    wake(stream)
   }
 
   /// Ends the streams of a workload that was revoked.
@@ -244,7 +278,7 @@ actor DiscoveryHub {
     let now = time ?? now
     for stream in streams.values {
       // One that does not even read its goodbye.
-      if stream.goodbye != nil, now - stream.dismissed > options.goodbyeTime { stream.end.finish() }
+      if stream.goodbye != nil, now - stream.dismissed > options.goodbyeTime { stream.end() }
       if stream.id == nil, now - stream.opened > options.helloTime {
         dismiss(stream.number, "no hello came in \(Int(options.helloTime)) s")
       }

@@ -3,7 +3,8 @@ import GRPCCore
 import WeftIdentity
 import WeftProtocol
 
-/// The gRPC side of discovery: one call a proxy. Reads and writes on two tasks; everything else is the hub's.
+/// The gRPC side of discovery: one call a proxy. It reads; everything else is the hub's, which writes when there is something
+/// to say: a stream that is idle has one task beside the call's own.
 struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
   let hub: DiscoveryHub
   let authority: Authority
@@ -18,36 +19,18 @@ struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
     response: RPCWriter<Weft_Discovery_V1_ControlMessage>, context: ServerContext
   ) async throws {
     let peer = try await authenticate(context)
-    let (number, wake, end) = try await hub.open(peer)
-    do {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { for try await message in request { try await hub.receive(message, on: number) } }
-        group.addTask { try await write(response, number, wake) }
-        group.addTask { for await _ in end {} }
-        defer { group.cancelAll() }
-        // Whichever ends first ends the stream: the proxy left, it was sent away, or it is cut.
-        try await group.next()
-      }
-    } catch {
-      await hub.close(number)
-      throw error
+    let number = try await hub.open(peer, response)
+    // A task of its own that can be ended alone: when the call itself were cancelled, its status could not be sent.
+    let reader = Task { for try await message in request { try await hub.receive(message, on: number) } }
+    await hub.attach(number) { reader.cancel() }
+    let result = await withTaskCancellationHandler {
+      await reader.result
+    } onCancel: {
+      reader.cancel()
     }
-    await hub.close(number)
-  }
-
-  private func write(
-    _ response: RPCWriter<Weft_Discovery_V1_ControlMessage>, _ number: UInt64, _ wake: AsyncStream<Void>
-  ) async throws {
-    for await _ in wake {
-      send: while true {
-        switch await hub.next(for: number) {
-        case .message(let message): try await response.write(message)
-        case .nothing: break send
-        case .goodbye(let message): return try await response.write(message)
-        case .over: return
-        }
-      }
-    }
+    // The proxy left, it was sent away, or it broke the rules, which it is told.
+    let wasEnded = await hub.close(number)
+    if case .failure(let error) = result, !wasEnded { throw error }
   }
 
   func fetchBundle(

@@ -1,4 +1,5 @@
 import Foundation
+import GRPCCore
 import WeftConfig
 import WeftProtocol
 
@@ -7,8 +8,12 @@ import WeftProtocol
 ///
 /// Belongs to `DiscoveryHub`, which alone touches it.
 final class ProxyStream {
+  typealias Response = RPCWriter<Weft_Discovery_V1_ControlMessage>
+
   enum Limits {
     static let kinds = 64
+    /// Types that streams share the text of.
+    static let types = 1_000
     /// Subscriptions of one stream, and names that it says it holds.
     static let names = 50_000
     static let nameBytes = 600
@@ -42,9 +47,12 @@ final class ProxyStream {
 
   let number: UInt64
   let peer: PeerIdentity
-  let wake: AsyncStream<Void>.Continuation
-  /// Finished: the stream is cut, whatever it is doing.
-  let end: AsyncStream<Void>.Continuation
+  let response: Response
+  /// A task writes, and looks for more before it ends.
+  var isWriting = false
+  /// Ends what reads, and with it the stream, whatever it is doing. nil: not yet.
+  var reader: (@Sendable () -> Void)?
+  private(set) var isEnded = false
   /// Seconds since the Unix epoch.
   let opened: Double
   /// nil until `hello`.
@@ -63,15 +71,17 @@ final class ProxyStream {
   var dismissed = 0.0
   var revision: UInt64 = 0
 
-  init(
-    number: UInt64, peer: PeerIdentity, wake: AsyncStream<Void>.Continuation, end: AsyncStream<Void>.Continuation,
-    now: Double
-  ) {
+  init(number: UInt64, peer: PeerIdentity, response: Response, now: Double) {
     self.number = number
     self.peer = peer
-    self.wake = wake
-    self.end = end
+    self.response = response
     opened = now
+  }
+
+  /// Cuts the stream off.
+  func end() {
+    isEnded = true
+    reader?()
   }
 
   var isSynced: Bool {

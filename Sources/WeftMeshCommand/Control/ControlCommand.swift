@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import WeftCommand
 import WeftControl
+import WeftIO
 import WeftIdentity
 import WeftStore
 import WeftTelemetry
@@ -103,6 +104,8 @@ struct ControlCommand: ParsableCommand {
   }
 
   func run() throws {
+    // Before there are threads. 32 KiB is the buffer into which TLS reads, one a connection.
+    ProcessMemory.tune(heaps: 2, mapped: 32_768)
     let writer = try LogWriter()
     let log = try logging.makeLog(writer)
     do {

@@ -20,6 +20,8 @@ final class Plane: Sendable {
     lifetime: Double = 3_600, trustDomain: String = "cluster.local", folder: TemporaryFolder? = nil,
     hub: DiscoveryHub.Options = DiscoveryHub.Options(),
     workloads: WorkloadRegistrar.Options = WorkloadRegistrar.Options(),
+    storage: ControlPlane.Options.Storage = .embedded, view: ReplicaView.Options = ReplicaView.Options(),
+    keyFile: String? = nil, replica: String = "test",
     clock: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }
   ) async throws {
     let folder = try folder ?? TemporaryFolder()
@@ -29,9 +31,12 @@ final class Plane: Sendable {
     options.authority.trustDomain = trustDomain
     options.authority.certificateLifetime = lifetime
     options.authority.clock = clock
-    options.replica = "test"
+    options.replica = replica
+    options.storage = storage
+    options.keyFile = keyFile
     let plane = try await ControlPlane.open(
-      options, hub: hub, workloads: workloads, log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+      options, hub: hub, workloads: workloads, view: view,
+      log: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     self.plane = plane
     task = Task { try await plane.run() }
   }

@@ -17,7 +17,13 @@ final class TestProxy: Sendable {
 
   convenience init(_ port: Int, _ member: Member) throws { try self.init(port, member.security) }
 
-  init(_ port: Int, _ security: HTTP2ClientTransport.Posix.TransportSecurity) throws {
+  private let gate: AsyncStream<Void>.Continuation
+
+  /// - Parameter isReading: false: it reads nothing before `read`.
+  init(_ port: Int, _ security: HTTP2ClientTransport.Posix.TransportSecurity, isReading: Bool = true) throws {
+    let (opened, gate) = AsyncStream<Void>.makeStream()
+    self.gate = gate
+    if isReading { gate.finish() }
     let (messages, outgoing) = AsyncStream<Weft_Discovery_V1_ProxyMessage>.makeStream()
     self.outgoing = outgoing
     let client = GRPCClient(
@@ -32,6 +38,7 @@ final class TestProxy: Sendable {
           try await Weft_Discovery_V1_Discovery.Client(wrapping: client).connect { writer in
             for await message in messages { try await writer.write(message) }
           } onResponse: { response in
+            for await _ in opened {}
             for try await message in response.messages { inbox.put(.message(message)) }
           }
           inbox.put(.end(nil))
@@ -39,6 +46,9 @@ final class TestProxy: Sendable {
       },
     ]
   }
+
+  /// Begins to read.
+  func read() { gate.finish() }
 
   func send(_ set: (inout Weft_Discovery_V1_ProxyMessage) -> Void) {
     var message = Weft_Discovery_V1_ProxyMessage()

@@ -30,10 +30,11 @@ enum DiscoveryTransport {
       channel.closeFuture.whenComplete { _ in count.remove() }
       return channel.eventLoop.makeCompletedFuture {
         // First in the pipeline: the socket, TLS, right-sized buffers, and then what the transport has put there.
-        try channel.pipeline.syncOperations.addHandlers([tls.handler(), RightSizedReads()], position: .first)
+        try channel.pipeline.syncOperations.addHandlers(
+          [RightSizedWrites(), tls.handler(), RightSizedReads()], position: .first)
         // A buffer that a connection grew while it was busy stays with it: messages of proxies are small.
         try channel.syncOptions?.setOption(
-          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 1_024, maximum: 8_192))
+          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 8_192))
       }
     }
     return HTTP2ServerTransport.Posix(

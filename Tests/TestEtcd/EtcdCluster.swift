@@ -3,17 +3,18 @@ import Synchronization
 import WeftStore
 
 /// Members of etcd, started for a test on ports that are free.
-final class EtcdCluster: Sendable {
-  private let folder: TemporaryFolder
+public final class EtcdCluster: Sendable {
+  private let folder: String
   private let clientPorts: [UInt16]
   private let peerPorts: [UInt16]
   private let processes: Mutex<[Process?]>
 
-  var endpoints: [String] { clientPorts.map { "http://127.0.0.1:\($0)" } }
+  public var endpoints: [String] { clientPorts.map { "http://127.0.0.1:\($0)" } }
 
   /// Starts the members and waits until they answer.
-  init(members: Int) async throws {
-    folder = try TemporaryFolder()
+  public init(members: Int) async throws {
+    folder = NSTemporaryDirectory() + "weft-etcd-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let ports = try Self.freePorts(2 * members)
     clientPorts = Array(ports.prefix(members))
     peerPorts = Array(ports.suffix(members))
@@ -22,7 +23,7 @@ final class EtcdCluster: Sendable {
     try await waitUntilReady()
   }
 
-  func waitUntilReady() async throws {
+  public func waitUntilReady() async throws {
     let store = try EtcdStore(endpoints: endpoints, timeout: .seconds(2))
     let end = ContinuousClock.now + .seconds(60)
     while true {
@@ -37,14 +38,14 @@ final class EtcdCluster: Sendable {
     await store.close()
   }
 
-  func start(_ member: Int) throws {
+  public func start(_ member: Int) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     let all = peerPorts.enumerated().map { "m\($0)=http://127.0.0.1:\($1)" }.joined(separator: ",")
     let client = "http://127.0.0.1:\(clientPorts[member])"
     let peer = "http://127.0.0.1:\(peerPorts[member])"
     process.arguments = [
-      "etcd", "--name", "m\(member)", "--data-dir", "\(folder.path)/m\(member)", "--listen-client-urls", client,
+      "etcd", "--name", "m\(member)", "--data-dir", "\(folder)/m\(member)", "--listen-client-urls", client,
       "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
       "--initial-cluster", all, "--heartbeat-interval", "50", "--election-timeout", "500", "--log-level", "error",
     ]
@@ -54,7 +55,7 @@ final class EtcdCluster: Sendable {
     processes.withLock { $0[member] = process }
   }
 
-  func kill(_ member: Int) {
+  public func kill(_ member: Int) {
     let process = processes.withLock { processes in
       defer { processes[member] = nil }
       return processes[member]
@@ -64,9 +65,27 @@ final class EtcdCluster: Sendable {
     process.waitUntilExit()
   }
 
-  func stop() { for member in clientPorts.indices { kill(member) } }
+  /// The member that leads at present; nil: none does.
+  public func leader() -> Int? {
+    clientPorts.indices.first { member in
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      process.arguments = ["curl", "-s", "--max-time", "5", "http://127.0.0.1:\(clientPorts[member])/metrics"]
+      let output = Pipe()
+      process.standardOutput = output
+      guard (try? process.run()) != nil else { return false }
+      let page = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      return page.contains("\netcd_server_is_leader 1\n")
+    }
+  }
 
-  deinit { stop() }
+  public func stop() { for member in clientPorts.indices { kill(member) } }
+
+  deinit {
+    stop()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
 
   private static func freePorts(_ count: Int) throws -> [UInt16] {
     var sockets: [Int32] = []
