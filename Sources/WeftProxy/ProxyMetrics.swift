@@ -21,6 +21,7 @@ struct ProxyMetrics: Sendable {
 
   let upstreamRequests: CounterFamily
   let upstreamRequestsActive: GaugeFamily
+  let upstreamFirstByte: HistogramFamily
   let upstreamPending: GaugeFamily
   let upstreamConnections: CounterFamily
   let upstreamConnectionsActive: GaugeFamily
@@ -87,6 +88,10 @@ struct ProxyMetrics: Sendable {
       labels: ["service", "code_class"])
     upstreamRequestsActive = try r.gauge(
       "weft_upstream_requests_active", help: "Attempts under way.", labels: ["service"])
+    upstreamFirstByte = try r.histogram(
+      "weft_upstream_first_byte_duration_seconds",
+      help: "Time from a request's head being complete to the head of a service's answer, retries too.",
+      unit: .nanoseconds, buckets: HistogramBuckets.durations, labels: ["service"])
     upstreamPending = try r.gauge(
       "weft_upstream_requests_pending", help: "Requests that wait for a connection.", labels: ["service"])
     upstreamConnections = try r.counter(
@@ -254,6 +259,7 @@ struct ServiceMetrics {
   var http2: HTTP2Metrics?
   let requests: ClassCounters
   let requestsActive: Gauge
+  let firstByte: Histogram
   let connections: Counter
   let active: Gauge
   let retries: Counter
@@ -280,6 +286,7 @@ struct ServiceMetrics {
     self.lease = lease
     requests = ClassCounters { shard.counter(m.upstreamRequests, [service, $0], lease: lease) }
     requestsActive = shard.gauge(m.upstreamRequestsActive, [service], lease: lease)
+    firstByte = shard.histogram(m.upstreamFirstByte, [service], lease: lease)
     connections = shard.counter(m.upstreamConnections, [service], lease: lease)
     active = shard.gauge(m.upstreamConnectionsActive, [service], lease: lease)
     retries = shard.counter(m.upstreamRetries, [service], lease: lease)

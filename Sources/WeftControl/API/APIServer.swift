@@ -44,11 +44,13 @@ public struct APIServer: Service {
   ///   - joining: makes tokens for proxies; nil: there is no authority.
   ///   - authority: signs certificates; nil: there is none.
   ///   - registry: where bundles are pushed; nil: nowhere.
+  ///   - telemetry: what proxies report; nil: nothing.
   ///   - metrics: what `/metrics` shows besides.
   ///   - onReady: called with the port once requests are taken.
   public init(
     _ options: APIOptions, resources: ResourceService, mesh: any MeshStatus, joining: (any JoinTokenIssuer)? = nil,
-    authority: Authority? = nil, registry: BundleRegistry? = nil, metrics: [any MetricsSource] = [], log: Logger,
+    authority: Authority? = nil, registry: BundleRegistry? = nil, telemetry: TelemetryAggregator? = nil,
+    metrics: [any MetricsSource] = [], log: Logger,
     onReady: @escaping @Sendable (Int) async -> Void = { _ in }
   ) {
     self.options = options
@@ -60,7 +62,8 @@ public struct APIServer: Service {
     var endpoints = BulkRoutes(resources: resources).endpoints
     endpoints +=
       MeshRoutes(
-        mesh: mesh, store: resources.store, resources: resources, watches: watches, version: options.version
+        mesh: mesh, store: resources.store, resources: resources, watches: watches, telemetry: telemetry,
+        version: options.version
       ).endpoints
     endpoints += TokenRoutes(tokens: tokens, joining: joining).endpoints
     if let authority { endpoints += AuthorityRoutes(authority: authority).endpoints }

@@ -11,6 +11,7 @@ struct MeshRoutes: Sendable {
   let store: any Store
   let resources: ResourceService
   let watches: WatchRoute
+  let telemetry: TelemetryAggregator?
   let version: String
 
   var endpoints: [APIEndpoint] {
@@ -34,6 +35,13 @@ struct MeshRoutes: Sendable {
             throw APIProblem(.badRequest, "say which: ?type=GROUP/VERSION/KIND&name=NAMESPACE/NAME")
           }
           return Response(["rejections": try Self.json(await mesh.rejections(type: type, name: name))])
+        }),
+      APIEndpoint(
+        .get, "/weft/v1/traffic", .read,
+        "The last minute of services, of edges between them, and of routes: rate, success, latency",
+        { _, _ in
+          guard let telemetry else { throw APIProblem(.notFound, "this control plane takes no telemetry") }
+          return Response(try Self.json(Traffic(telemetry.snapshot())))
         }),
       APIEndpoint(
         .get, "/weft/v1/events", .read, "What happened in the mesh, oldest first; with watch=1 as it happens",

@@ -1,7 +1,11 @@
 /// What discovery and telemetry show in `/metrics`.
 struct ControlPlaneMetrics: MetricsSource {
-  /// Pairs of a source and a destination at most; the rest is in none.
-  static let limit = 2_000
+  enum Limits {
+    /// Series of requests at most; the rest is in one whose labels read `other`.
+    static let requests = 5_000
+    /// Services whose latencies are shown: the busiest.
+    static let services = 200
+  }
 
   let hub: DiscoveryHub
   let telemetry: TelemetryAggregator
@@ -12,25 +16,65 @@ struct ControlPlaneMetrics: MetricsSource {
     page.sample("weft_control_streams", [], Double(figures.streams))
     page.family("weft_control_resources", .gauge, "Resources that proxies can subscribe to.")
     page.sample("weft_control_resources", [], Double(figures.resources))
-    struct Pair: Hashable {
-      let source: String
-      let destination: String
-      let code: UInt32
+    let snapshot = telemetry.snapshot()
+    page.family("weft_control_telemetry_reports_total", .counter, "Reports of telemetry that proxies sent.")
+    page.sample("weft_control_telemetry_reports_total", [], Double(snapshot.reports))
+    page.family("weft_control_telemetry_edges", .gauge, "Edges that are counted, of at most 20,000.")
+    page.sample("weft_control_telemetry_edges", [], Double(snapshot.edges.count))
+    writeRequests(snapshot, to: &page)
+    writeLatencies(snapshot, to: &page)
+  }
+
+  private func writeRequests(_ snapshot: TelemetryAggregator.Snapshot, to page: inout MetricsPage) {
+    struct Series: Hashable {
+      var source: String
+      var destination: String
+      var code: UInt32
     }
-    var requests: [Pair: UInt64] = [:]
-    for figures in telemetry.snapshot().edges {
+    var requests: [Series: UInt64] = [:]
+    for figures in snapshot.edges where !figures.edge.destination.isEmpty && figures.total.requests > 0 {
       let edge = figures.edge
-      let pair = Pair(source: edge.source, destination: edge.destination, code: edge.code)
-      guard requests[pair] != nil || requests.count < Self.limit else { continue }
-      requests[pair, default: 0] &+= figures.total.requests
+      var series = Series(source: edge.source, destination: edge.destination, code: edge.code)
+      if requests[series] == nil, requests.count >= Limits.requests {
+        (series.source, series.destination) = ("other", "other")
+      }
+      requests[series, default: 0] &+= figures.total.requests
     }
     let name = "weft_mesh_requests_total"
-    page.family(name, .counter, "Requests that proxies report, by source, destination and status.")
-    for (pair, count) in requests.sorted(by: {
+    page.family(name, .counter, "Requests that proxies report, by source, destination and class of status.")
+    for (series, count) in requests.sorted(by: {
       ($0.key.source, $0.key.destination, $0.key.code) < ($1.key.source, $1.key.destination, $1.key.code)
     }) {
       page.sample(
-        name, [("source", pair.source), ("destination", pair.destination), ("code", "\(pair.code)")], Double(count))
+        name, [("source", series.source), ("destination", series.destination), ("code", "\(series.code)")],
+        Double(count))
+    }
+  }
+
+  private func writeLatencies(_ snapshot: TelemetryAggregator.Snapshot, to page: inout MetricsPage) {
+    var sums: [String: TelemetryAggregator.Counts] = [:]
+    for figures in snapshot.edges where !figures.edge.destination.isEmpty && !figures.edge.source.isEmpty {
+      sums[figures.edge.destination, default: TelemetryAggregator.Counts()].add(figures.total)
+    }
+    let busiest = sums.filter { !$0.value.latency.isEmpty }.sorted { $0.value.requests > $1.value.requests }
+      .prefix(Limits.services).sorted { $0.key < $1.key }
+    let name = "weft_mesh_request_duration_seconds"
+    page.family(name, .histogram, "Time until the head of a service's answer, as its callers' proxies report it.")
+    for (destination, counts) in busiest {
+      var below: UInt64 = 0
+      var sum = 0.0
+      for (index, count) in counts.latency.enumerated() {
+        below &+= count
+        let isLast = index == counts.latency.count - 1
+        let bound = isLast ? Traffic.bound(index - 1) : Traffic.bound(index)
+        sum += Double(count) * bound / 1_000
+        page.sample(
+          name, suffix: "_bucket",
+          [("destination", destination), ("le", isLast ? "+Inf" : "\(bound / 1_000)")], Double(below))
+      }
+      // Of upper bounds of buckets: reports have no sums.
+      page.sample(name, suffix: "_sum", [("destination", destination)], sum)
+      page.sample(name, suffix: "_count", [("destination", destination)], Double(below))
     }
   }
 }

@@ -5,7 +5,7 @@ import WeftProtocol
 /// rest is counted under the name "other".
 public final class TelemetryAggregator: Sendable {
   public enum Limits {
-    public static let edges = 10_000
+    public static let edges = 20_000
     public static let filters = 2_000
     /// Buckets of a latency histogram: bucket i holds what took less than 0.1 ms × 2^i, the last one the rest.
     public static let buckets = 24
@@ -14,7 +14,7 @@ public final class TelemetryAggregator: Sendable {
     static let sampleBytes = 1_000
   }
 
-  /// Who called whom, by which route, and how it ended.
+  /// Who called whom and how it ended; as `EdgeCounts` of the protocol says.
   public struct Edge: Sendable, Hashable, Codable {
     public var source: String
     public var destination: String
@@ -33,7 +33,8 @@ public final class TelemetryAggregator: Sendable {
 
   public struct Counts: Sendable, Hashable, Codable {
     public var requests: UInt64 = 0
-    public var latency = [UInt64](repeating: 0, count: Limits.buckets)
+    /// Empty, or one count for each bucket.
+    public var latency: [UInt64] = []
 
     public init() {}
 
@@ -51,7 +52,8 @@ public final class TelemetryAggregator: Sendable {
     public var failures: UInt64 = 0
     public var same: UInt64 = 0
     public var different: UInt64 = 0
-    public var latency = [UInt64](repeating: 0, count: Limits.buckets)
+    /// Empty, or one count for each bucket.
+    public var latency: [UInt64] = []
 
     public init() {}
 
@@ -85,6 +87,8 @@ public final class TelemetryAggregator: Sendable {
     public var edges: [EdgeFigures]
     public var filters: [FilterFigures]
     public var reports: UInt64
+    /// What "the last minute" is: less than a minute shortly after the start.
+    public var seconds: Double
   }
 
   private struct State {
@@ -96,9 +100,13 @@ public final class TelemetryAggregator: Sendable {
 
   private let state = Mutex(State())
   private let clock: @Sendable () -> Double
+  private let begin: Double
 
   /// - Parameter clock: seconds that only grow.
-  init(clock: @escaping @Sendable () -> Double = { TelemetryAggregator.seconds }) { self.clock = clock }
+  init(clock: @escaping @Sendable () -> Double = { TelemetryAggregator.seconds }) {
+    self.clock = clock
+    begin = clock()
+  }
 
   private static let start = ContinuousClock.now
   private static var seconds: Double {
@@ -172,7 +180,8 @@ public final class TelemetryAggregator: Sendable {
           ($0.filter.filter, $0.filter.digest, $0.filter.variant) < (
             $1.filter.filter, $1.filter.digest, $1.filter.variant
           )
-        }, reports: state.reports)
+        }, reports: state.reports,
+        seconds: Window<Counts>.span(now, since: begin))
     }
   }
 }
@@ -180,6 +189,8 @@ public final class TelemetryAggregator: Sendable {
 extension [UInt64] {
   /// Bucket by bucket; what lies beyond the last one is counted in it.
   fileprivate mutating func add(_ other: [UInt64]) {
+    if other.isEmpty { return }
+    if isEmpty { self = [UInt64](repeating: 0, count: TelemetryAggregator.Limits.buckets) }
     for (index, count) in other.prefix(64).enumerated() { self[Swift.min(index, self.count - 1)] &+= count }
   }
 }

@@ -23,6 +23,12 @@ struct Window<Value: Sendable>: Sendable {
     add(&recent[recent.count - 1].value)
   }
 
+  /// How many seconds `recent` is about, for rates.
+  static func span(_ now: Double, since begin: Double) -> Double {
+    let start = Double(Int(now / length) - parts + 1) * length
+    return max(min(now - start, now - begin), 1)
+  }
+
   /// The sum of what came in the last minute, to ten seconds.
   func recent(_ now: Double, _ add: (inout Value, Value) -> Void) -> Value {
     let slot = Int(now / Self.length)

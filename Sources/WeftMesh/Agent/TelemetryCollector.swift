@@ -2,60 +2,154 @@ import WeftProtocol
 import WeftTelemetry
 
 /// Turns the proxy's figures, which count up, into what has been added since the last report.
+///
+/// An edge is a service that the proxy sends requests to, with the class of the answers; how long these took, all classes
+/// together, is an edge with code 0 and no requests. The app beside a sidecar is an edge with no source: the service as it
+/// sees itself. A route, as clients see it, is an edge with no destination.
 struct TelemetryCollector {
-  /// Edges of one report; the rest is summed up as "other".
-  private static let edgeLimit = 2_000
-  private static let filterLimit = 500
+  enum Limits {
+    /// Edges of one report; the rest is summed up as "other".
+    static let edges = 2_000
+    static let filters = 500
+    /// Bucket i holds what took less than 0.1 ms x 2^i, the last one the rest.
+    static let buckets = 24
+  }
+
+  private struct Edge: Hashable {
+    var source: String
+    var destination: String
+    var route = ""
+    var code: UInt32 = 0
+  }
+
+  private struct Counts {
+    var requests: UInt64 = 0
+    var latency: [UInt64] = []
+
+    var weight: UInt64 { requests &+ latency.reduce(0, &+) }
+
+    mutating func add(_ other: Counts) {
+      requests &+= other.requests
+      if latency.isEmpty {
+        latency = other.latency
+      } else {
+        for (index, count) in other.latency.enumerated() { latency[index] &+= count }
+      }
+    }
+  }
 
   private var before: [String: UInt64] = [:]
+  private var now: [String: UInt64] = [:]
 
   /// - Parameter source: this proxy, NAMESPACE/NAME.
   mutating func report(_ metrics: MetricsSnapshot, source: String) -> Weft_Discovery_V1_TelemetryReport {
     var report = Weft_Discovery_V1_TelemetryReport()
-    var now: [String: UInt64] = [:]
-    var edges: [[String]: UInt64] = [:]
-    for (labels, count) in counters("weft_upstream_requests_total", metrics) where labels.count == 2 {
-      guard let added = added("edge", labels, count, &now) else { continue }
-      edges[[Self.service(labels[0]), labels[1]], default: 0] += added
-    }
-    for (i, (key, count)) in edges.sorted(by: { $0.value > $1.value }).enumerated() {
-      report.edges.append(
-        .with {
-          $0.source = source
-          $0.destination = i < Self.edgeLimit - 1 ? key[0] : "other"
-          $0.code = Self.code(key[1])
-          $0.requests = count
-        })
-      if report.edges.count >= Self.edgeLimit { break }
-    }
-    var filters: [String: (errors: UInt64, denied: UInt64)] = [:]
-    for (labels, count) in counters("weft_filter_errors_total", metrics) {
-      guard let name = labels.first, let added = added("errors", labels, count, &now) else { continue }
-      filters[name, default: (0, 0)].errors += added
-    }
-    for (labels, count) in counters("weft_filter_responses_total", metrics) {
-      guard let name = labels.first, let added = added("denied", labels, count, &now) else { continue }
-      filters[name, default: (0, 0)].denied += added
-    }
-    for (name, counts) in filters.sorted(by: { $0.key < $1.key }).prefix(Self.filterLimit) {
-      report.filters.append(
-        .with {
-          $0.filter = name
-          $0.errors = counts.errors
-          $0.denied = counts.denied
-        })
-    }
+    now = [:]
+    report.edges = Self.messages(edges(metrics, source))
+    report.filters = filters(metrics)
     before = now
     return report
   }
 
-  private func counters(_ name: String, _ metrics: MetricsSnapshot) -> [([String], UInt64)] {
+  private mutating func edges(_ metrics: MetricsSnapshot, _ source: String) -> [Edge: Counts] {
+    var edges: [Edge: Counts] = [:]
+    let app = "\(source.prefix { $0 != "/" })/\(SidecarDocuments.appName)"
+    func service(_ label: String) -> Edge {
+      // `default/reviews:80` is port 80 of default/reviews.
+      let name = String(label.prefix { $0 != ":" })
+      return name == app ? Edge(source: "", destination: source) : Edge(source: source, destination: name)
+    }
+    for (labels, count) in Self.counters("weft_upstream_requests_total", metrics) where labels.count == 2 {
+      guard let added = added("edge", labels, count) else { continue }
+      var edge = service(labels[0])
+      edge.code = Self.code(labels[1])
+      edges[edge, default: Counts()].add(Counts(requests: added))
+    }
+    for (labels, latency) in latencies("weft_upstream_first_byte_duration_seconds", metrics) where labels.count == 1 {
+      edges[service(labels[0]), default: Counts()].add(Counts(latency: latency))
+    }
+    for (labels, count) in Self.counters("weft_http_requests_total", metrics) where labels.count == 2 {
+      guard let added = added("route", labels, count) else { continue }
+      let edge = Edge(source: source, destination: "", route: labels[0], code: Self.code(labels[1]))
+      edges[edge, default: Counts()].add(Counts(requests: added))
+    }
+    for (labels, latency) in latencies("weft_http_request_duration_seconds", metrics) where labels.count == 1 {
+      edges[Edge(source: source, destination: "", route: labels[0]), default: Counts()].add(Counts(latency: latency))
+    }
+    return edges
+  }
+
+  /// The busiest ones, and the sum of the rest.
+  private static func messages(_ edges: [Edge: Counts]) -> [Weft_Discovery_V1_EdgeCounts] {
+    let sorted = edges.sorted { $0.value.weight > $1.value.weight }
+    var kept = Array(sorted.prefix(Limits.edges - 6))
+    var rest: [UInt32: Counts] = [:]
+    for (edge, counts) in sorted.dropFirst(Limits.edges - 6) { rest[edge.code, default: Counts()].add(counts) }
+    // There are six codes: the classes, and 0.
+    for (code, counts) in rest { kept.append((Edge(source: "other", destination: "other", code: code), counts)) }
+    return kept.map { edge, counts in
+      .with {
+        $0.source = edge.source
+        $0.destination = edge.destination
+        $0.route = edge.route
+        $0.code = edge.code
+        $0.requests = counts.requests
+        $0.latency = counts.latency
+      }
+    }
+  }
+
+  private mutating func filters(_ metrics: MetricsSnapshot) -> [Weft_Discovery_V1_FilterCounts] {
+    var filters: [String: (errors: UInt64, denied: UInt64)] = [:]
+    for (labels, count) in Self.counters("weft_filter_errors_total", metrics) {
+      guard let name = labels.first, let added = added("errors", labels, count) else { continue }
+      filters[name, default: (0, 0)].errors += added
+    }
+    for (labels, count) in Self.counters("weft_filter_responses_total", metrics) {
+      guard let name = labels.first, let added = added("denied", labels, count) else { continue }
+      filters[name, default: (0, 0)].denied += added
+    }
+    return filters.sorted { $0.key < $1.key }.prefix(Limits.filters).map { name, counts in
+      .with {
+        $0.filter = name
+        $0.errors = counts.errors
+        $0.denied = counts.denied
+      }
+    }
+  }
+
+  // MARK: Figures
+
+  private static func counters(_ name: String, _ metrics: MetricsSnapshot) -> [([String], UInt64)] {
     (metrics.family(name)?.series ?? []).compactMap { series in
       if case .counter(let count) = series.value { (series.labels, count) } else { nil }
     }
   }
 
-  private func added(_ what: String, _ labels: [String], _ count: UInt64, _ now: inout [String: UInt64]) -> UInt64? {
+  /// What histograms have gained, in the buckets of reports.
+  private mutating func latencies(_ name: String, _ metrics: MetricsSnapshot) -> [([String], [UInt64])] {
+    var found: [([String], [UInt64])] = []
+    for series in metrics.family(name)?.series ?? [] {
+      guard case .histogram(let histogram) = series.value else { continue }
+      var latency = [UInt64](repeating: 0, count: Limits.buckets)
+      var isEmpty = true
+      for (index, count) in histogram.counts.enumerated() {
+        guard let added = added("\(name) \(index)", series.labels, count) else { continue }
+        let bucket = index < histogram.bounds.count ? Self.bucket(nanoseconds: histogram.bounds[index]) : Limits.buckets
+        latency[min(bucket, Limits.buckets - 1)] &+= added
+        isEmpty = false
+      }
+      if !isEmpty { found.append((series.labels, latency)) }
+    }
+    return found
+  }
+
+  /// The first bucket whose bound is not below that one.
+  static func bucket(nanoseconds bound: UInt64) -> Int {
+    (0..<Limits.buckets).first { bound <= 100_000 << UInt64($0) } ?? Limits.buckets - 1
+  }
+
+  private mutating func added(_ what: String, _ labels: [String], _ count: UInt64) -> UInt64? {
     let key = ([what] + labels).joined(separator: "\u{1f}")
     now[key] = count
     let last = before[key] ?? 0
@@ -63,9 +157,6 @@ struct TelemetryCollector {
     let added = count >= last ? count - last : count
     return added > 0 ? added : nil
   }
-
-  /// `default/reviews:80` is port 80 of default/reviews.
-  private static func service(_ name: String) -> String { String(name.prefix { $0 != ":" }) }
 
   /// `2xx` as 200.
   private static func code(_ text: String) -> UInt32 {

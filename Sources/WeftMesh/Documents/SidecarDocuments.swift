@@ -41,7 +41,9 @@ struct SidecarDocuments {
 
   private var namespace: JSONValue { .string(options.namespace) }
   private static let inbound: JSONValue = "weft-inbound"
-  private static let app: JSONValue = "weft-app"
+  /// The service that the app is, in its sidecar's own configuration.
+  static let appName = "weft-app"
+  private static let app = JSONValue.string(appName)
 
   private func sidecar(_ workload: WorkloadOptions) -> [JSONValue] {
     [grant, appService(workload), inboundGateway(workload), inboundRoute(workload), outboundGateway(workload)]

@@ -8,10 +8,13 @@ import WeftStore
 struct DescribeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "describe",
-    abstract: "Tell everything about one resource: content, findings, who refuses it and why, recent events.",
+    abstract: "Tell everything about a resource (content, findings, who refuses it and why, events) or a proxy.",
     discussion: """
-      Example:
+      A proxy is named by its id, as weft status shows it: its state, certificate, bundles, what it refuses and why, events.
+
+      Examples:
         weft describe httproute shop
+        weft describe gateway/default/edge/1
       """)
 
   @OptionGroup var resource: ResourceArguments
@@ -20,6 +23,7 @@ struct DescribeCommand: ParsableCommand {
   @OptionGroup var client: ClientOptions
 
   func run() throws {
+    if let id = resource.proxy { return try describe(proxy: id) }
     let (kind, name) = try resource.required("say what to describe")
     let (json, namespace) = (client.json, namespace)
     try client.withClient { client, resolved in
@@ -50,6 +54,28 @@ struct DescribeCommand: ParsableCommand {
         return print(all.text)
       }
       show(value, type, about, rejections, Array(recent), versions)
+    }
+  }
+}
+
+extension DescribeCommand {
+  private func describe(proxy id: String) throws {
+    let json = client.json
+    try client.withClient { client, _ in
+      let parts = id.split(separator: "/").map {
+        $0.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._~"))) ?? ""
+      }
+      let proxy = try await client.get("/weft/v1/proxies/\(parts.joined(separator: "/"))")
+      let events = try await client.get("/weft/v1/events")["events"]?.array ?? []
+      // Either it is what an event is about, or it is who refused or took something.
+      let recent = events.filter { event in
+        let message = event["message"]?.string ?? ""
+        return event["subject"]?.string == id || message == id || message.hasPrefix("\(id): ")
+      }.suffix(20)
+      if json {
+        return print(JSONValue.object(["proxy": proxy, "events": .array(Array(recent))]).text)
+      }
+      Terminal.write(ProxyDescription(proxy).all(Array(recent)), to: 1)
     }
   }
 }

@@ -14,6 +14,13 @@ struct ResourceArguments: ParsableArguments {
     return (kind, names.first)
   }
 
+  /// The id of a proxy, KIND/NAMESPACE/NAME/INSTANCE, if that is what was written.
+  var proxy: String? {
+    let parts = kind.split(separator: "/", omittingEmptySubsequences: false)
+    guard name == nil, parts.count == 4, parts[0] == "gateway" || parts[0] == "sidecar" else { return nil }
+    return kind
+  }
+
   /// - Parameter question: what to say when there is no name, such as `say whose history`.
   func required(_ question: String) throws -> (kind: String, name: String) {
     let (kind, name) = parts

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import WeftCommand
 import WeftConfig
+import WeftControl
 
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -11,27 +12,41 @@ struct StatusCommand: ParsableCommand {
       SYNC: synced (has the newest configuration), syncing (it is on its way), stale (refused something and goes on \
       with what it had), disconnected. LAG: revisions of the store that the proxy is behind.
 
+      With "services", "edges" or "routes": what goes on, in the last minute: requests a second, how many were not \
+      answered with 5xx, and latencies. Services as their own sidecars see them, edges as the callers see them, routes as \
+      clients see them.
+
       Examples:
         weft status
         weft status gateway/default/edge
+        weft status services
+        weft status edges --json
       """)
 
-  @Argument(help: ArgumentHelp("Only proxies whose id begins so, with details.", valueName: "proxy"))
+  @Argument(
+    help: ArgumentHelp(
+      "Only proxies whose id begins so, with details; or services, edges, routes.", valueName: "what"))
   var proxy: String?
 
   @OptionGroup var client: ClientOptions
 
   func run() throws {
     let (json, prefix) = (client.json, proxy)
+    if let view = prefix.flatMap(TrafficView.init) {
+      return try client.withClient { client, _ in try await view.show(client, json: json) }
+    }
     try client.withClient { client, _ in
       let status = try await client.get("/weft/v1/status")
       let all = try await client.get("/weft/v1/proxies")["proxies"]?.array ?? []
       let proxies = all.filter { prefix == nil || $0["id"]?.string?.hasPrefix(prefix ?? "") == true }
       if json { return print(JSONValue.object(["status": status, "proxies": .array(proxies)]).text) }
       if let prefix, proxies.isEmpty { throw ClientError("no proxy whose id begins with \"\(prefix)\"") }
-      if prefix == nil { summary(status, client.base) }
+      if prefix == nil {
+        summary(status, client.base)
+        try await findings(client)
+      }
       table(proxies, isEmptyShown: prefix == nil)
-      if prefix != nil { for proxy in proxies { details(proxy) } }
+      if prefix != nil { for proxy in proxies { Terminal.write(ProxyDescription(proxy).text, to: 1) } }
     }
   }
 }
@@ -45,6 +60,21 @@ private func summary(_ status: JSONValue, _ address: String) {
   table.add(["proxies", counts.joined(separator: ", ")])
   table.add(["resources", "\(status["errors"]?.int ?? 0) errors, \(status["warnings"]?.int ?? 0) warnings"])
   Terminal.write(table.body + "\n", to: 1)
+}
+
+/// What is wrong or odd, a few of it: the numbers alone would leave open where to look.
+private func findings(_ client: ControlClient) async throws {
+  let answer = try await client.get("/weft/v1/findings")
+  let all = (answer["findings"]?.array ?? []).compactMap { ResourceFinding($0) }
+  let shown = (all.filter(\.isError) + all.filter { !$0.isError }).prefix(5)
+  guard !shown.isEmpty else { return }
+  var text: String = shown.map { finding -> String in
+    let word = finding.isError ? Terminal.styled("error", .red) : Terminal.styled("warning", .yellow)
+    let place = [finding.resource.map { "\($0)" } ?? "", finding.path].filter { !$0.isEmpty }.joined(separator: ", ")
+    return "  \(word) \(Terminal.harmless("\(place): \(finding.message)"))\n"
+  }.joined()
+  if all.count > shown.count { text += "  and \(all.count - shown.count) more: GET /weft/v1/findings\n" }
+  Terminal.write(text + "\n", to: 1)
 }
 
 private func table(_ proxies: [JSONValue], isEmptyShown: Bool) {
@@ -67,62 +97,4 @@ private func table(_ proxies: [JSONValue], isEmptyShown: Bool) {
     ])
   }
   Terminal.write(table.text(isTerminal: Terminal.hasColor(1)), to: 1)
-}
-
-private func details(_ proxy: JSONValue) {
-  var text = "\n\(Terminal.styled(Terminal.harmless(proxy["id"]?.string ?? ""), .bold))\n"
-  for (name, value) in (proxy["labels"]?.object ?? [:]).sorted(by: { $0.key < $1.key }) {
-    text += "  label \(Terminal.harmless("\(name)=\(value.string ?? "")"))\n"
-  }
-  for bundle in proxy["bundles"]?.array ?? [] {
-    let error = bundle["error"]?.string ?? ""
-    text +=
-      "  bundle \(Terminal.harmless(bundle["name"]?.string ?? "")) \(bundle["digest"]?.string ?? "") \(bundle["state"]?.string ?? "")"
-    text += error.isEmpty ? "\n" : ": \(Terminal.harmless(error))\n"
-  }
-  for rejection in proxy["rejections"]?.array ?? [] {
-    text +=
-      "  \(Terminal.styled("refuses", .red)) \(rejection["type"]?.string ?? "") \(rejection["name"]?.string ?? "")\n"
-    for line in (rejection["message"]?.string ?? "").split(separator: "\n") {
-      text += "    \(Terminal.harmless(String(line)))\n"
-    }
-  }
-  Terminal.write(text, to: 1)
-}
-
-struct EventsCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "events",
-    abstract: "Show what happened in the mesh.",
-    discussion: """
-      Examples:
-        weft events
-        weft events --watch
-      """)
-
-  @Flag(name: [.customShort("w"), .customLong("watch")], help: "Then print events as they happen.")
-  var watch = false
-
-  @OptionGroup var client: ClientOptions
-
-  func run() throws {
-    let (json, watches) = (client.json, watch)
-    try client.withClient { client, _ in
-      func show(_ event: JSONValue) -> Bool { Terminal.write((json ? event.text : Self.text(event)) + "\n", to: 1) }
-      let events = try await client.get("/weft/v1/events")["events"]?.array ?? []
-      for event in events where !show(event) { return }
-      if events.isEmpty, !watches, !json { Terminal.printError("no events yet") }
-      guard watches else { return }
-      let last = events.last?["number"].map(\.text) ?? "0"
-      try await client.lines("/weft/v1/events", [("watch", "1"), ("after", last)]) { show($0) }
-    }
-  }
-
-  static func text(_ event: JSONValue) -> String {
-    let time = Date(timeIntervalSince1970: min(max(event["time"]?.double ?? 0, 0), 1e11))
-    let isWarning = event["severity"]?.string == "warning"
-    let reason = event["reason"]?.string ?? ""
-    return
-      "\(time.formatted(.iso8601)) \(isWarning ? Terminal.styled(reason, .yellow) : reason) \(Terminal.harmless(event["subject"]?.string ?? "")): \(Terminal.harmless(event["message"]?.string ?? ""))"
-  }
 }

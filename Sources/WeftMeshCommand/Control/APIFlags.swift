@@ -69,8 +69,8 @@ struct APIFlags: ParsableArguments {
     let server = APIServer(
       options, resources: resources, mesh: plane.status, joining: JoinTokens(plane.authority, plane.store),
       authority: plane.authority,
-      registry: BundleRegistry(plane.store, blobs: plane.blobs), metrics: plane.metrics, log: log,
-      onReady: { onReady(address.with(port: $0).description) })
+      registry: BundleRegistry(plane.store, blobs: plane.blobs), telemetry: plane.telemetry, metrics: plane.metrics,
+      log: log, onReady: { onReady(address.with(port: $0).description) })
     try await server.run()
   }
 }

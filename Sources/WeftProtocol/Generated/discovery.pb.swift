@@ -547,15 +547,16 @@ public nonisolated struct Weft_Discovery_V1_EdgeCounts: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// Workload names NAMESPACE/SERVICE; "" for clients without identity.
+  /// NAMESPACE/NAME of the proxy that sends requests to the destination; "": the destination's own sidecars count.
   public var source: String = String()
 
+  /// NAMESPACE/NAME of the service; "": what clients saw of the route.
   public var destination: String = String()
 
-  /// KIND/NAMESPACE/NAME of the route, or "".
+  /// NAMESPACE/NAME#RULE of a route when there is no destination.
   public var route: String = String()
 
-  /// Status class or code, "200".
+  /// Class of status codes, 200 for 2xx. 0: latencies of all classes together.
   public var code: UInt32 = 0
 
   public var requests: UInt64 = 0

@@ -156,7 +156,10 @@ extension Worker {
     x.pointee.responseIsComplete = false
     let status = s.pointee.response.status
     let service = u.pointee.endpoint?.pointee.service
-    service?.pointee.metrics.requests.count(status: status)
+    if let service {
+      service.pointee.metrics.requests.count(status: status)
+      service.pointee.metrics.firstByte.observe(clock.pointee.now &- s.pointee.started)
+    }
     if let e = u.pointee.endpoint, e.pointee.health != nil { judgeResponse(x, e, status) }
     setTimer(u, service?.pointee.timeouts.idle ?? 0)
     // To a client of HTTP/2 any 2xx says that the tunnel stands.

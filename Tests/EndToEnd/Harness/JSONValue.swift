@@ -21,6 +21,7 @@ struct JSONValue: @unchecked Sendable, CustomStringConvertible {
   var list: [JSONValue] { (value as? [Any] ?? []).map { JSONValue($0) } }
   var string: String? { value as? String }
   var int: Int? { (value as? NSNumber)?.intValue }
+  var number: Double? { (value as? NSNumber)?.doubleValue }
   var bool: Bool? { (value as? NSNumber)?.boolValue }
   var isNull: Bool { value == nil || value is NSNull }
   var description: String { value.map { "\($0)" } ?? "nothing" }

@@ -29,7 +29,7 @@ struct APIScene: Sendable {
   /// - Parameter plane: a control plane to which it belongs.
   static func with(
     mesh: any MeshStatus = NoProxies(), joining: (any JoinTokenIssuer)? = nil, of plane: ControlPlane? = nil,
-    _ body: (APIScene) async throws -> Void
+    metrics: [any MetricsSource] = [], _ body: (APIScene) async throws -> Void
   ) async throws {
     let folder = try TemporaryFolder()
     let store: any Store
@@ -50,7 +50,7 @@ struct APIScene: Sendable {
     let server = APIServer(
       options, resources: resources, mesh: plane?.status ?? mesh,
       joining: plane.map { JoinTokens($0.authority, $0.store) } ?? joining, authority: authority,
-      registry: registry,
+      registry: registry, telemetry: TelemetryAggregator(), metrics: metrics,
       log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, onReady: { continuation.yield($0) })
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {

@@ -1,3 +1,4 @@
+import Foundation
 import NIOHTTP1
 import Testing
 import WeftConfig
@@ -97,6 +98,30 @@ struct OpenAPITests {
       await api.resources.store.close()
       #expect(try await api.call(.GET, "/readyz").status == 503)
       #expect(try await api.call(.GET, "/healthz").status == 200)
+    }
+  }
+
+  @Test("docs/api.md lists every metric as the code has it, and nothing else")
+  func metricsAreDocumented() async throws {
+    let root = #filePath.split(separator: "/").dropLast(4).reduce("") { "\($0)/\($1)" }
+    let document = try String(contentsOfFile: root + "/docs/api.md", encoding: .utf8)
+    var documented: [String: String] = [:]
+    for line in document.split(separator: "\n") where line.hasPrefix("| `weft_") {
+      let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+      documented[cells[0].trimmingCharacters(in: ["`"])] = "\(cells[1]) \(cells[3])"
+    }
+    try await Plane.with { plane in
+      try await APIScene.with(metrics: plane.plane.metrics) { api in
+        let page = try await api.call(.GET, "/metrics").text
+        var shown: [String: String] = [:]
+        for line in page.split(separator: "\n") where line.hasPrefix("# HELP ") {
+          let words = line.split(separator: " ", maxSplits: 3).map(String.init)
+          let kind = page.split(separator: "\n").first { $0.hasPrefix("# TYPE \(words[2]) ") }?.split(separator: " ")
+            .last
+          shown[words[2]] = "\(kind ?? "") \(words[3])"
+        }
+        #expect(shown == documented)
+      }
     }
   }
 }

@@ -46,14 +46,14 @@ import WeftProtocol
 
   @Test func staysBounded() {
     let telemetry = TelemetryAggregator()
-    for start in stride(from: 0, to: 12_000, by: 2_000) {
+    for start in stride(from: 0, to: 24_000, by: 2_000) {
       telemetry.add(report((start..<start + 2_000).map { ("default/s\($0)", 200, 1) }))
     }
     telemetry.add(report([(String(repeating: "x", count: 10_000), 200, 1)]))
     let edges = telemetry.snapshot().edges
     #expect(edges.count == TelemetryAggregator.Limits.edges + 1)
-    #expect(edges.first { $0.edge.destination == "other" }?.total.requests == 2_000)
-    #expect(edges.reduce(0) { $0 + $1.total.requests } == 12_000)
+    #expect(edges.first { $0.edge.destination == "other" }?.total.requests == 4_000)
+    #expect(edges.reduce(0) { $0 + $1.total.requests } == 24_000)
   }
 
   @Test func tellsVersionsOfAFilterApart() {
@@ -73,5 +73,49 @@ import WeftProtocol
     let filters = telemetry.snapshot().filters
     #expect(filters.map(\.total.errors) == [2, 18] && filters.map(\.total.calls) == [20, 20])
     #expect(filters[0].samples.count == 10)
+  }
+
+  @Test func showsServicesAsTheySeeThemselvesAndEdgesAsCallersSeeThem() throws {
+    let clock = Clock()
+    let telemetry = TelemetryAggregator(clock: { clock.now.withLock { $0 } })
+    clock.now.withLock { $0 += 100 }
+    func add(_ source: String, _ destination: String, _ code: UInt32, _ requests: UInt64, route: String = "") {
+      var report = report([(destination, code, requests)])
+      report.edges[0].source = source
+      report.edges[0].route = route
+      // 0.8 to 1.6 ms.
+      if code == 0 { report.edges[0].latency = [0, 0, 0, 0, 100] }
+      telemetry.add(report)
+    }
+    add("default/a", "default/b", 200, 90)
+    add("default/a", "default/b", 500, 10)
+    add("default/a", "default/b", 0, 0)
+    add("", "default/b", 200, 590)
+    add("", "default/b", 500, 10)
+    add("default/a", "default/c", 200, 60)
+    add("default/edge", "", 400, 120, route: "default/shop#0")
+    let snapshot = telemetry.snapshot()
+    #expect((50...60).contains(snapshot.seconds))
+    let traffic = Traffic(snapshot)
+    #expect(traffic.services.map(\.service) == ["default/b", "default/c"])
+    #expect(traffic.services.map(\.isReportedByItself) == [true, false])
+    let own = try #require(traffic.services.first).figures
+    #expect(abs(own.requestsPerSecond - 600 / snapshot.seconds) < 0.01 && own.p50 == nil)
+    #expect(try abs(#require(own.successRate) - 590.0 / 600) < 0.001)
+    #expect(traffic.edges.map(\.destination) == ["default/b", "default/c"])
+    #expect(traffic.edges[0].figures.successRate == 0.9)
+    let p50 = try #require(traffic.edges[0].figures.p50)
+    #expect(p50 > 0.8 && p50 < 1.6)
+    #expect(traffic.routes.map(\.route) == ["default/shop#0"] && traffic.routes[0].figures.successRate == 1)
+    clock.now.withLock { $0 += 1_000 }
+    #expect(Traffic(telemetry.snapshot()).services.isEmpty)
+  }
+
+  @Test func estimatesQuantilesWithinTheirBuckets() {
+    #expect(Traffic.quantile(0.5, of: []) == nil && Traffic.quantile(0.5, of: [0, 0]) == nil)
+    #expect(Traffic.quantile(0.5, of: [10] + [UInt64](repeating: 0, count: 23)) == 0.05)
+    #expect(Traffic.quantile(1, of: [0, 10] + [UInt64](repeating: 0, count: 22)) == 0.2)
+    let last = [UInt64](repeating: 0, count: 23) + [5]
+    #expect(Traffic.quantile(0.99, of: last) == Traffic.bound(22))
   }
 }
