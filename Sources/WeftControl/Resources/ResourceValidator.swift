@@ -25,7 +25,11 @@ public struct ResourceValidator: Sendable {
     return Set(
       diagnostics.compactMap { diagnostic in
         // Whether sidecars are there at this moment is no matter of configuration, and Workloads are not looked at.
-        if diagnostic.severity == .warning, diagnostic.message.contains("Workload") { return nil }
+        // The same goes for the listeners of sidecars: routes of a Service run there.
+        let isOfSidecars = ["Workload", "whose traffic no listener takes here"].contains {
+          diagnostic.message.contains($0)
+        }
+        if diagnostic.severity == .warning, isOfSidecars { return nil }
         // A message may name the place of another resource; its line is of no use to anybody.
         return ResourceFinding(
           isError: diagnostic.severity == .error, resource: keys[diagnostic.location.file],
