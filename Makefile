@@ -8,8 +8,8 @@ RELEASE_FLAGS ?= -c release --static-swift-stdlib -Xswiftc -cross-module-optimiz
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 
-.PHONY: help deps build demo demo-stop demo-proxy test bench bench-check hostile filter-figures parity fuzz asan tsan \
-  format lint install clean
+.PHONY: help deps build demo demo-stop demo-proxy test bench bench-check hostile filter-figures scale parity fuzz asan \
+  tsan format lint install clean
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ hostile: build ## Run hostile Lua scripts under load, into docs/lua-sandbox.md (
 
 filter-figures: build ## Measure the shipped filters, into docs/performance.md
 	@Benchmarks/filter-figures.py --markdown docs/performance.md
+
+scale: build ## Measure the control plane with 5,000 proxies, 1,000 services and 20,000 endpoints
+	$(SWIFT) build $(RELEASE_FLAGS) --product MeshLoad
+	@Benchmarks/scale.py
 
 parity: deps ## Run Lua scripts on Envoy and on Weft, and compare
 	$(SWIFT) build --product weft

@@ -293,6 +293,8 @@ def measure(arguments, folder):
         figures["subscriptions"] = sum(one["subscriptions"] for one in ready)
         print(f"{arguments.proxies} proxies joined and connected in {figures['connect_seconds']:.1f} s", flush=True)
         time.sleep(arguments.settle)
+        for kind in ("route", "workload", "bundle"):  # what they were sent at first
+            collect(loads, kind, [0] * len(loads), 0)
         figures["rss"] = control.rss
         figures["rss_peak"] = control.peak
         figures["cores_idle"] = control.cores(arguments.settle)

@@ -7,11 +7,15 @@ final class MeshScene: @unchecked Sendable {
   let discovery: ReservedPort
   let api: ReservedPort
   private let lifetime: String
+  private let environment: [String: String]
   private var control: ChildProcess?
   private var starts = 0
 
-  /// - Parameter lifetime: of certificates.
-  init(lifetime: String = "24h") throws {
+  /// - Parameters:
+  ///   - lifetime: of certificates.
+  ///   - environment: more of it, for the control plane.
+  init(lifetime: String = "24h", environment: [String: String] = [:]) throws {
+    self.environment = environment
     folder = try TemporaryFolder()
     discovery = try ReservedPort()
     api = try ReservedPort()
@@ -27,12 +31,14 @@ final class MeshScene: @unchecked Sendable {
 
   func startControl() throws {
     starts += 1
+    // By way of env, for a library that is preloaded may take the arguments of the first program.
+    let command = environment.isEmpty ? [WeftBinary.path] : ["env", WeftBinary.path]
     let process = try ChildProcess(
-      WeftBinary.path,
-      [
+      command[0],
+      command.dropFirst() + [
         "control", "--data", folder.path("control"), "--discovery", "127.0.0.1:\(discovery.number)", "--api",
         "127.0.0.1:\(api.number)", "--certificate-lifetime", lifetime,
-      ], in: folder, name: "control-\(starts)")
+      ], in: folder, name: "control-\(starts)", environment: environment)
     control = process
     try eventually("the control plane to be ready") {
       if let end = process.end {
