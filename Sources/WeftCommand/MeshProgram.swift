@@ -21,9 +21,19 @@ enum MeshProgram {
     guard let first = arguments.first else { return true }
     if first == "--version" { return false }
     if first == BundleCommand.configuration.commandName {
-      return !BundleCommand.names.contains(arguments.dropFirst().first ?? "")
+      let subcommand = arguments.dropFirst().first ?? ""
+      if subcommand == BundleInspectCommand.configuration.commandName, isOfControlPlane(arguments.dropFirst(2)) {
+        return true
+      }
+      return !BundleCommand.names.contains(subcommand)
     }
     return !WeftCommandLine.names.contains(first)
+  }
+
+  /// Whether `weft bundle inspect` is about a bundle of the control plane: what it names is no file, and no path.
+  private static func isOfControlPlane(_ arguments: ArraySlice<String>) -> Bool {
+    guard let name = arguments.first(where: { !$0.hasPrefix("-") }) else { return false }
+    return BundleInspectCommand.isReference(name)
   }
 
   /// Becomes that program. Returns when there is none.

@@ -42,6 +42,8 @@ public final class ControlPlane: Sendable {
   public let authority: Authority
   public let telemetry: TelemetryAggregator
   public let blobs: BlobStore
+  /// What was pushed.
+  public let registry: BundleRegistry
   /// What is known of proxies, of all replicas.
   public var status: any MeshStatus { view }
   /// Where proxies connect, with the port that it got.
@@ -105,7 +107,11 @@ public final class ControlPlane: Sendable {
     authority = try await Authority(store, sealing: sealing, options: options.authority, log: log)
     telemetry = TelemetryAggregator()
     blobs = BlobStore(folder: "\(options.dataFolder)/blobs")
-    bundles = BundleSource(blobs)
+    // Other replicas of the same store need the archives, too.
+    let shared: SharedBlobs? =
+      if case .etcd = options.storage { SharedBlobs(store: store, blobs: blobs, log: log) } else { nil }
+    registry = BundleRegistry(store, blobs: blobs, shared: shared)
+    bundles = BundleSource(registry)
     workloads = WorkloadRegistrar(store, options: workloadOptions, log: log)
     var discovery = hubOptions
     discovery.replica = options.replica
@@ -154,6 +160,7 @@ public final class ControlPlane: Sendable {
         group.addTask { await self.authority.run() }
         group.addTask { await self.tls.run() }
         group.addTask { await self.sweep() }
+        if let shared = self.registry.shared { group.addTask { await shared.run() } }
         group.addTask { try await self.serve() }
         for other in others { group.addTask { try await other(self) } }
         group.addTask { await self.end() }

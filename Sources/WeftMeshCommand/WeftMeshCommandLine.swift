@@ -36,8 +36,10 @@ struct WeftMeshRoot: ParsableCommand {
 /// `weft bundle` with the commands of the control plane's registry.
 struct MeshBundleCommand: ParsableCommand {
   static let configuration = BundleCommand.makeConfiguration(
-    BundleCommand.subcommands + [
+    BundleCommand.subcommands.filter { $0.configuration.commandName != "inspect" } + [
+      BundleShowCommand.self,
       BundlePushCommand.self, BundleListCommand.self, BundlePullCommand.self, BundleTagCommand.self,
       BundleRemoveCommand.self, BundleCollectCommand.self,
+      BundleExportCommand.self, BundleImportCommand.self,
     ])
 }

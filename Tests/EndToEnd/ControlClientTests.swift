@@ -218,6 +218,25 @@ struct ControlClientTests {
     let archive = scene.folder.path("pulled.weft")
     try scene.weft("bundle", "pull", "tenant-tag:stable", "-o", archive)
     #expect(try Tool.run(WeftBinary.path, ["bundle", "digest", archive]).output.contains(digest))
+    let inspected = try scene.weft("bundle", "inspect", "tenant-tag:stable").output
+    #expect(inspected.contains(digest) && inspected.contains("main.lua"), "\(inspected)")
+    #expect(try scene.weft("bundle", "inspect", archive).output.contains(digest))
+    #expect(
+      try scene.weft("bundle", "inspect", "tenant-tag:none", code: 1).errorOutput.contains("no version or tag \"none\"")
+    )
+    // To another control plane by way of an OCI image layout.
+    let images = scene.folder.path("images")
+    try scene.weft("bundle", "export", "tenant-tag", "--oci", images)
+    try scene.weft("bundle", "export", "tenant-tag:stable", "--oci", images)
+    let index = try JSONValue(readFile("\(images)/index.json") ?? "")
+    #expect(index["manifests"].list.count == 1)
+    #expect(index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"].string == "tenant-tag:\(version)")
+    let other = try ControlScene()
+    try other.start()
+    #expect(try other.weft("bundle", "import", images).output == "tenant-tag:\(version) \(digest)\n")
+    #expect(try other.weft("bundle", "list").output.contains(digest))
+    try writeFile("\(images)/blobs/sha256/\(digest.dropFirst("sha256:".count))", "tampered")
+    #expect(try other.weft("bundle", "import", images, code: 1).errorOutput.contains("is damaged"))
     #expect(
       try scene.weft("bundle", "remove", "tenant-tag:\(version)", code: 1).errorOutput.contains(
         "is used by FilterBundle"))

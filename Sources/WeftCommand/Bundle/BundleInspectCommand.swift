@@ -1,9 +1,10 @@
 import ArgumentParser
+import Glibc
 import WeftBundle
 import WeftConfig
 
-struct BundleInspectCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct BundleInspectCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show what a bundle is, what it may use, and who has signed it.",
     discussion: """
@@ -25,10 +26,19 @@ struct BundleInspectCommand: ParsableCommand {
   @Flag(help: "As a JSON object.")
   var json = false
 
-  func run() throws {
+  package init() {}
+
+  package func run() throws { try Self.show(path, keys: key, json: json) }
+
+  /// Whether the text names a bundle of a control plane (NAME, NAME:TAG, NAME@DIGEST), and not one that lies here.
+  package static func isReference(_ text: String) -> Bool {
+    !text.contains("/") && !text.hasSuffix(BundleLayout.archiveSuffix) && access(text, F_OK) != 0
+  }
+
+  package static func show(_ path: String, keys: [String], json: Bool) throws {
     let bundle = try BundleCommand.read(path, json: json)
     do {
-      let report = try SignatureReport(bundle, keys: try key.map(KeyFile.publicKey))
+      let report = try SignatureReport(bundle, keys: try keys.map(KeyFile.publicKey))
       let description = BundleDescription(bundle, report)
       print(json ? description.json : Terminal.harmless(description.text), terminator: json ? "\n" : "")
     } catch {

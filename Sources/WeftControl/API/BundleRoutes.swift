@@ -116,7 +116,7 @@ struct BundleRoutes: Sendable {
     _ context: APIContext, _ part: ((archive: [UInt8], signatures: [UInt8]?)) throws -> [UInt8]
   ) async throws -> Response {
     do {
-      let bytes = try part(try registry.blobs.read(try context.parameter("digest")))
+      let bytes = try part(try await registry.read(try context.parameter("digest")))
       return Response(
         status: .ok, headers: [.contentType: "application/octet-stream"],
         body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))

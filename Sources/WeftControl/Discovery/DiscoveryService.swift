@@ -38,12 +38,14 @@ struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
   ) async throws {
     _ = try await authenticate(context)
     let blob: BundleSource.Blob
-    do { blob = try await bundles.read(request.digest) } catch {
-      switch error {
-      case .missing: throw RPCError(code: .notFound, message: error.description)
-      case .damaged: throw RPCError(code: .dataLoss, message: error.description)
-      case .unreadable: throw RPCError(code: .unavailable, message: error.description)
+    do { blob = try await bundles.read(request.digest) } catch let failure as BlobStore.Failure {
+      switch failure {
+      case .missing: throw RPCError(code: .notFound, message: failure.description)
+      case .damaged: throw RPCError(code: .dataLoss, message: failure.description)
+      case .unreadable: throw RPCError(code: .unavailable, message: failure.description)
       }
+    } catch {
+      throw RPCError(code: .unavailable, message: "the archive cannot be read: \(error)")
     }
     var first = Weft_Discovery_V1_BundleChunk()
     first.size = UInt64(blob.archive.count)

@@ -4,7 +4,14 @@ extension BlobStore {
   /// Writes an archive under its digest. It is there whole or not at all, and survives a crash once this returns.
   func write(_ archive: [UInt8], digest: String) throws(Failure) {
     guard let path = path(of: digest) else { throw .missing(String(digest.prefix(100))) }
-    if access(path, F_OK) == 0 { return }
+    // One that is damaged is mended.
+    if (try? read(digest)) != nil { return }
+    try put(archive, at: path)
+  }
+
+  /// The same, in place of what lies there, damaged perhaps.
+  func replace(_ archive: [UInt8], digest: String) throws(Failure) {
+    guard let path = path(of: digest) else { throw .missing(String(digest.prefix(100))) }
     try put(archive, at: path)
   }
 

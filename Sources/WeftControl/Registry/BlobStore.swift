@@ -42,9 +42,13 @@ public struct BlobStore: Sendable {
   public func read(_ digest: String) throws(Failure) -> (archive: [UInt8], signatures: [UInt8]?) {
     guard let path = path(of: digest) else { throw .missing(String(digest.prefix(100))) }
     guard let archive = try Self.file(path, limit: Self.maxLength) else { throw .missing(digest) }
-    let found = SHA256.hash(data: archive).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    guard "sha256:\(found)" == digest else { throw .damaged(digest) }
+    guard Self.digest(of: archive) == digest else { throw .damaged(digest) }
     return (archive, try Self.file(path + ".sig", limit: Self.maxSignatures))
+  }
+
+  /// `sha256:HEX`
+  static func digest(of bytes: [UInt8]) -> String {
+    "sha256:" + SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 
   /// nil when there is no such file.

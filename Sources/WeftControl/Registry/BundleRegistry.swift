@@ -15,10 +15,22 @@ public struct BundleRegistry: Sendable {
 
   let store: any Store
   let blobs: BlobStore
+  /// nil: no other replica needs the archives.
+  let shared: SharedBlobs?
 
-  public init(_ store: any Store, blobs: BlobStore) {
+  public init(_ store: any Store, blobs: BlobStore, shared: SharedBlobs? = nil) {
     self.store = store
     self.blobs = blobs
+    self.shared = shared
+  }
+
+  /// An archive and its signatures, from another replica if need be.
+  func read(_ digest: String) async throws -> (archive: [UInt8], signatures: [UInt8]?) {
+    do { return try blobs.read(digest) } catch {
+      guard let shared else { throw error }
+      try await shared.fetch(digest)
+      return try blobs.read(digest)
+    }
   }
 
   /// A version or a tag.
@@ -106,6 +118,7 @@ public struct BundleRegistry: Sendable {
     }
     // The archive first: a version whose archive is not there must not be seen.
     try blobs.write(archive, digest: digest)
+    try await shared?.put(archive, digest: digest)
     let time = ResourceDocument.timestamp(Date())
     let value: JSONValue = [
       "digest": .string(digest), "bytes": .number("\(archive.count)"), "pushed": .string(time),
@@ -142,12 +155,13 @@ public struct BundleRegistry: Sendable {
 
   /// Puts signatures beside an archive.
   func sign(_ digest: String, _ signatures: [UInt8], by author: Author) async throws {
-    _ = try blobs.read(digest)
+    _ = try await read(digest)
     let text = ConfigDocuments(parsing: signatures, file: "signatures")
     guard text.diagnostics.isEmpty, text.roots.first?["digest"]?.stringValue == digest else {
       throw APIProblem(.unprocessableContent, "these are no signatures of \(digest)")
     }
     try blobs.write(signatures: signatures, digest: digest)
+    try await shared?.put(signatures: signatures, digest: digest)
     try await store.commit(
       Transaction([
         AuditLog.entry(
@@ -215,7 +229,12 @@ public struct BundleRegistry: Sendable {
     let candidates = try blobs.all().filter { $0.age > Self.grace }
     let used = Set(try await records().map(\.digest)).union(try await users().keys)
     let unused = candidates.filter { !used.contains($0.digest) }
-    if !isDryRun { for blob in unused { try blobs.remove(blob.digest) } }
+    if !isDryRun {
+      for blob in unused {
+        try await shared?.remove(blob.digest)
+        try blobs.remove(blob.digest)
+      }
+    }
     return unused.map { ($0.digest, $0.bytes) }
   }
 

@@ -11,22 +11,25 @@ actor BundleSource {
   /// Bytes that are kept.
   private static let most = 64 << 20
 
-  private let blobs: BlobStore
+  private let registry: BundleRegistry
   private var kept: [String: Blob] = [:]
   /// The one that was asked for last stands last.
   private var order: [String] = []
   private var bytes = 0
 
-  init(_ blobs: BlobStore) { self.blobs = blobs }
+  init(_ registry: BundleRegistry) { self.registry = registry }
 
-  func read(_ digest: String) throws(BlobStore.Failure) -> Blob {
+  /// - Throws: `BlobStore.Failure` or `StoreError`
+  func read(_ digest: String) async throws -> Blob {
     if let blob = kept[digest] {
       order.removeAll { $0 == digest }
       order.append(digest)
       return blob
     }
-    let (archive, signatures) = try blobs.read(digest)
+    let (archive, signatures) = try await registry.read(digest)
     let blob = Blob(archive: Data(archive), signatures: signatures)
+    // Somebody else may have asked for it meanwhile.
+    if kept[digest] != nil { return blob }
     kept[digest] = blob
     order.append(digest)
     bytes += archive.count

@@ -68,8 +68,7 @@ struct APIFlags: ParsableArguments {
     let resources = ResourceService(plane.store, validator: check.makeValidator(), log: log)
     let server = APIServer(
       options, resources: resources, mesh: plane.status, joining: JoinTokens(plane.authority, plane.store),
-      authority: plane.authority,
-      registry: BundleRegistry(plane.store, blobs: plane.blobs), telemetry: plane.telemetry, metrics: plane.metrics,
+      authority: plane.authority, registry: plane.registry, telemetry: plane.telemetry, metrics: plane.metrics,
       log: log, onReady: { onReady(address.with(port: $0).description) })
     try await server.run()
   }

@@ -104,24 +104,13 @@ struct BundlePullCommand: ParsableCommand {
   func run() throws {
     let (json, reference, output) = (client.json, bundle, output)
     try client.withClient { client, _ in
-      let record = try await reference.resolve(client)
-      let digest = record["digest"]?.string ?? ""
-      let archive = try await client.download("/weft/v1/blobs/\(digest)")
-      let bundle = try Bundle(archive: archive, place: "\(client.base)/weft/v1/blobs/\(digest)")
-      guard bundle.digest.description == digest else {
-        throw ClientError(
-          "what the control plane sent for \(digest) has the digest \(bundle.digest)")
-      }
+      let (bundle, signatures) = try await reference.fetch(client)
+      let digest = bundle.digest.description
       let file =
         output ?? "\(bundle.manifest.name)-\(bundle.manifest.version)\(BundleLayout.archiveSuffix)"
-      var isSigned = true
-      do {
-        let signatures = try await client.download("/weft/v1/blobs/\(digest)/signatures")
-        try BundleOutput.write(signatures, to: file + ".sig")
-      } catch let problem as ProblemAnswer where problem.status == 404 {
-        isSigned = false
-      }
-      try BundleOutput.write(archive, to: file)
+      let isSigned = signatures != nil
+      if let signatures { try BundleOutput.write(signatures, to: file + ".sig") }
+      try BundleOutput.write(bundle.archive, to: file)
       if json {
         var object = JSONObject()
         object.add("file", file)
