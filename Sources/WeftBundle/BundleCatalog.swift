@@ -9,8 +9,19 @@ public final class BundleCatalog: Sendable {
     public let bundle: Bundle
     /// Who of those trusted has signed it.
     public let signers: [BundleTrust.Signer]
+    /// The move to another version that it is in.
+    public let rollout: Rollout?
 
     public var summary: BundleSummary { BundleSummary(bundle, signers) }
+  }
+
+  /// A rollout, with the candidate read.
+  public struct Rollout: Sendable {
+    /// nil: this proxy does not run it.
+    public let candidate: Bundle?
+    /// The candidate's share of the requests, 0 to 100.
+    public let percent: Int
+    public let mode: BundleRollout.Mode
   }
 
   private struct State {
@@ -20,15 +31,21 @@ public final class BundleCatalog: Sendable {
 
   private let folders: [String]
   private let named: [String: String]
+  private let rollouts: [String: BundleRollout]
   private let trust: BundleTrust
   private let state = Mutex(State())
 
   /// - Parameters:
   ///   - folders: where bundles are looked up by name.
   ///   - named: the folder or archive of bundles that are known by name; these come first.
-  public init(folders: [String] = [], named: [String: String] = [:], trust: BundleTrust = .anybody) {
+  ///   - rollouts: moves to other versions, by the bundle's name.
+  public init(
+    folders: [String] = [], named: [String: String] = [:], rollouts: [String: BundleRollout] = [:],
+    trust: BundleTrust = .anybody
+  ) {
     self.folders = folders
     self.named = named
+    self.rollouts = rollouts
     self.trust = trust
   }
 
@@ -42,6 +59,19 @@ public final class BundleCatalog: Sendable {
     let text = try node.string(.length(1...4096))
     let isPath = ["/", "./", "../"].contains { text.hasPrefix($0) }
     let place = isPath ? Self.path(text, from: node.location.file) : try lookUp(text, node)
+    let bundle = try bundle(at: place, node, name: isPath ? nil : text)
+    let signers = try signers(of: bundle, node)
+    guard !isPath, let rollout = rollouts[text] else { return Entry(bundle: bundle, signers: signers, rollout: nil) }
+    let candidate = try rollout.candidate.map { try self.bundle(at: $0, node, name: text) }
+    if let candidate { _ = try self.signers(of: candidate, node) }
+    return Entry(
+      bundle: bundle, signers: signers,
+      rollout: Rollout(candidate: candidate, percent: rollout.percent, mode: rollout.mode))
+  }
+
+  /// The bundle at a place.
+  /// - Parameter name: what it must be called; nil: anything.
+  private func bundle(at place: String, _ node: ConfigNode, name: String?) throws -> Bundle {
     let bundle: Bundle
     do throws(ConfigError) {
       bundle = try read(place)
@@ -54,15 +84,17 @@ public final class BundleCatalog: Sendable {
             : Diagnostic(found.severity, at: node.location, path: node.path, "\(found.location.file): \(found.message)")
         })
     }
-    if !isPath {
+    if let name {
       let manifest = bundle.manifest
-      guard text == manifest.name || text == "\(manifest.name)-\(manifest.version)" else {
+      guard name == manifest.name || name == "\(manifest.name)-\(manifest.version)" else {
         throw node.error("\(place) holds another bundle: \(manifest.name) \(manifest.version)")
       }
     }
-    do {
-      return Entry(bundle: bundle, signers: try trust.signers(of: bundle))
-    } catch let refusal as BundleTrust.Refusal {
+    return bundle
+  }
+
+  private func signers(of bundle: Bundle, _ node: ConfigNode) throws -> [BundleTrust.Signer] {
+    do { return try trust.signers(of: bundle) } catch let refusal as BundleTrust.Refusal {
       throw node.error(refusal.description)
     }
   }

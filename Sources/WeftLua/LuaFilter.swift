@@ -24,6 +24,10 @@ final class LuaFilter: HTTPFilter {
   private let bodyLimit: Int
   private let clearsRoute: Bool
   let pacesCalls: Bool
+  /// Failures of this version of a bundle, while another takes its place.
+  var failures: Counter?
+  /// The script has asked for a service that it may not call.
+  var hasMissedService = false
 
   /// What changes. Behind a pointer, where access needs no exclusivity check.
   struct Own {
@@ -148,7 +152,7 @@ final class LuaFilter: HTTPFilter {
   // MARK: Calls
 
   @inline(__always)
-  private func start(
+  func start(
     _ function: Int32, _ x: Exchange, _ slot: inout UnsafeMutablePointer<wl_slot>?
   ) -> Int32 {
     if own.pointee.isGated { return startGated(function, x, &slot) }
@@ -281,6 +285,7 @@ final class LuaFilter: HTTPFilter {
   private func report(_ outcome: Int32, _ x: Exchange) {
     let failure = state.failure(outcome)
     if failure.reason == .limit { series.limits.add() } else { series.errors.add() }
+    failures?.add()
     noteFailure(failure, x)
     guard let suppressed = state.errorLog.take(now: x.now) else { return }
     var metadata: Logger.Metadata = [

@@ -28,6 +28,8 @@ public struct LuaFilterType: FilterType {
   }
 
   let use: LuaFilterUse
+  /// The bundle's move to another version.
+  let rollout: LuaRollout?
   var program: LuaProgram { use.program }
   public let fingerprint: String
   public let watchedPaths: [String]
@@ -36,69 +38,18 @@ public struct LuaFilterType: FilterType {
   public init(_ reader: ObjectReader, _ context: FilterTypeContext) throws {
     reader.exactlyOne(of: "bundle", "script", "file")
     let source = try LuaSource(reader, context)
-    let limits = reader.optional("limits") { try BundleLimits($0, defaults: source.limits) }
-    let onError: ErrorPolicy = reader.enumeration("onError", default: .deny)
-    let trip = reader.optional("trip") { try LuaTripPolicy($0, onError) } ?? LuaTripPolicy(onError)
-    let clearsRoute = reader.bool("clearRouteCache", default: false)
-    let given = reader.rawNode("settings")
-    let empty = ConfigNode.empty(at: reader.location(of: "settings"), path: reader.node.path.appending("settings"))
-    let values = try source.settings(given ?? empty)
-    let services = try source.services(reader, context)
-
-    let metrics = try LuaMetrics(context.metrics)
-    let shared = SharedSpace.of(source.name, in: context.metrics)
-    shared.resize(source.sharedSizes)
-    let made = LuaProgram(
-      name: source.name, entry: source.entry, sources: source.files, digest: source.digest,
-      limits: limits ?? source.limits,
-      surroundings: LuaSurroundings(
-        shared: shared, sharedSizes: source.sharedSizes, registry: context.metrics, metrics: metrics,
-        logger: context.logger))
-    let known = LuaPrograms.find(made)
-    let program = known?.program ?? made
-    var tape: ValueTape?
-    if let values {
-      var written = ValueTape()
-      written.append(values)
-      tape = written
-    }
-    use = LuaFilterUse(
-      program: program, settings: tape, onError: onError, trip: trip, clearsRoute: clearsRoute, services: services,
-      filterName: context.name, logger: context.logger, metrics: metrics)
-    fingerprint = program.key
+    let configuration = try LuaConfiguration(reader, context)
+    let use = try configuration.use(of: source, reader)
+    self.use = use
+    rollout = try source.rollout.map { try LuaRollout($0, configuration, stable: source.digest, reader) }
+    fingerprint = rollout.map { "\(use.program.key) \($0.fingerprint)" } ?? use.program.key
     watchedPaths = [source.place]
     bundle = source.summary
-
-    // As an editor leaves it between emptying a file and writing it.
-    if source.files.contains(where: { $0.path == source.entry && $0.text.isEmpty }) {
-      throw reader.node.error("\(source.place): \(source.entry) is empty")
-    }
-    // What another filter uses has been tried; its settings are this one's.
-    if let known, !known.checksSettings { return }
-    let trial: LuaState
-    do {
-      trial = try LuaState(program)
-    } catch {
-      throw source.diagnostic(error)
-    }
-    if trial.checksSettings { try Self.check(tape, given ?? empty, in: trial) }
-    if known != nil { return }
-    LuaPrograms.add(program, checksSettings: trial.checksSettings)
-    if !trial.hasOnRequest && !trial.hasOnResponse && !trial.hasOnLog {
-      reader.warn(nil, "\(source.name) defines none of on_request, on_response and on_log, so that it does nothing")
-    }
-  }
-
-  /// Asks the script about the settings.
-  private static func check(_ settings: ValueTape?, _ node: ConfigNode, in state: LuaState) throws {
-    do {
-      if let problem = try state.check(settings) { throw problem.diagnostic(node) }
-    } catch let failure as LuaFailure {
-      throw SettingsProblem(failure).diagnostic(node)
-    }
   }
 
   public func makeFilter(_ worker: WorkerContext) throws -> HTTPFilter {
-    LuaFilter(use, try LuaStates.state(for: use.program, on: worker), worker)
+    let filter = LuaFilter(use, try LuaStates.state(for: use.program, on: worker), worker)
+    guard let rollout else { return filter }
+    return try rollout.makeFilter(filter, worker)
   }
 }

@@ -40,7 +40,10 @@ extension LuaEnvironment {
   /// - Returns: false when the service is not allowed.
   func beginRequest(_ filter: LuaFilter?, _ service: Bytes) -> Bool {
     let name = service.string
-    guard let reference = filter.map({ $0.type.services[name] }) ?? services[name] else { return false }
+    guard let reference = filter.map({ $0.type.services[name] }) ?? services[name] else {
+      filter?.hasMissedService = true
+      return false
+    }
     requests.call = ServiceCall(service: reference, authority: name)
     return true
   }

@@ -48,7 +48,10 @@ final class LuaCallAnswer {
 /// Calls of services, step by step as a script's arguments are read.
 extension LuaFilter {
   func beginCall(to service: Bytes) -> Bool {
-    guard let reference = type.services[service.string] else { return false }
+    guard let reference = type.services[service.string] else {
+      hasMissedService = true
+      return false
+    }
     state.call = ServiceCall(service: reference, authority: "")
     return true
   }

@@ -15,6 +15,8 @@ struct LuaSource {
   let place: String
   /// nil for a script without a bundle.
   let summary: BundleSummary?
+  /// The move to another version that the bundle is in.
+  let rollout: BundleCatalog.Rollout?
   private let bundle: Bundle?
   /// The line of the configuration on which an inline script begins, less one.
   private let firstLine: Int
@@ -27,11 +29,10 @@ struct LuaSource {
     if let node = reader.rawNode("bundle") {
       let found = try context.bundles.bundle(node)
       let bundle = found.bundle
-      if let minimum = bundle.manifest.minimumWeft, minimum > WeftVersion.current {
-        throw node.error("\(bundle.manifest.name) needs Weft \(minimum) or newer; this is \(WeftVersion.current)")
-      }
+      try Self.check(bundle, at: node)
       self.bundle = bundle
       summary = found.summary
+      rollout = found.rollout
       name = bundle.manifest.name
       entry = bundle.manifest.entry
       files = bundle.sources
@@ -45,6 +46,7 @@ struct LuaSource {
       let file = String(path.split(separator: "/").last ?? "main.lua")
       bundle = nil
       summary = nil
+      rollout = nil
       name = context.name
       entry = file
       files = [Bundle.Source(path: file, text: text)]
@@ -56,6 +58,7 @@ struct LuaSource {
       let text = Array(reader.string("script", .length(1...Bundle.Limits.fileBytes)).utf8)
       bundle = nil
       summary = nil
+      rollout = nil
       name = context.name
       entry = Self.inlineName
       files = [Bundle.Source(path: Self.inlineName, text: text)]
@@ -66,6 +69,27 @@ struct LuaSource {
       let isBlock = text.contains(UInt8(ascii: "\n"))
       firstLine = reader.location(of: "script").line - (isBlock ? 0 : 1)
     }
+  }
+
+  /// Another version of a bundle.
+  init(candidate bundle: Bundle) {
+    self.bundle = bundle
+    summary = nil
+    rollout = nil
+    name = bundle.manifest.name
+    entry = bundle.manifest.entry
+    files = bundle.sources
+    digest = bundle.digest.description
+    limits = bundle.manifest.limits
+    place = bundle.place
+    firstLine = 0
+  }
+
+  /// Whether the bundle runs on this version of Weft.
+  /// - Throws: `Diagnostic` at the field that names it.
+  static func check(_ bundle: Bundle, at node: ConfigNode) throws {
+    guard let minimum = bundle.manifest.minimumWeft, minimum > WeftVersion.current else { return }
+    throw node.error("\(bundle.manifest.name) needs Weft \(minimum) or newer; this is \(WeftVersion.current)")
   }
 
   /// Bytes of the shared dictionaries that the bundle declares, by name.

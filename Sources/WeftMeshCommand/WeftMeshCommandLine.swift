@@ -40,6 +40,7 @@ struct MeshBundleCommand: ParsableCommand {
       BundleShowCommand.self,
       BundlePushCommand.self, BundleListCommand.self, BundlePullCommand.self, BundleTagCommand.self,
       BundleRemoveCommand.self, BundleCollectCommand.self,
-      BundleExportCommand.self, BundleImportCommand.self,
+      BundleRolloutCommand.self, BundlePromoteCommand.self, BundleAbortCommand.self, BundleRollbackCommand.self,
+      BundleStatusCommand.self, BundleExportCommand.self, BundleImportCommand.self,
     ])
 }

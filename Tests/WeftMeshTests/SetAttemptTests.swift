@@ -69,3 +69,82 @@ struct SetAttemptTests {
     #expect(due9.isEmpty)
   }
 }
+
+@Suite("Bundles that a proxy cannot use")
+struct BundleAttemptTests {
+  private static let (old, new) = (
+    "sha256:" + String(repeating: "a", count: 64), "sha256:" + String(repeating: "b", count: 64)
+  )
+
+  private func bundle(_ digest: String, candidate: String? = nil, version: String) throws -> HeldResource {
+    let rollout = candidate.map { ",\"rollout\":{\"candidate\":\"\($0)\",\"percent\":50,\"by\":\"Requests\"}" } ?? ""
+    let json = """
+      {"kind":"FilterBundle","metadata":{"name":"tag","namespace":"default"},"spec":{"digest":"\(digest)"\(rollout)}}
+      """
+    return try #require(resource(ResourceType.filterBundle, json, version: version))
+  }
+
+  private func filter() throws -> HeldResource {
+    let json = """
+      {"kind":"Filter","metadata":{"name":"f","namespace":"default"},"spec":{"type":"lua","config":{"bundle":"tag"}}}
+      """
+    return try #require(resource(ResourceType.filter, json))
+  }
+
+  private func attempt(_ resources: HeldResource...) -> SetAttempt {
+    var held = HeldResources()
+    for resource in resources { held.put(resource) }
+    return SetAttempt(held, options: gatewayOptions())
+  }
+
+  @Test("an error in the new version of a bundle is its FilterBundle's, which keeps the version from before")
+  func script() throws {
+    let (before, after) = (try bundle(Self.old, version: "1"), try bundle(Self.new, version: "2"))
+    var attempt = attempt(after, try filter())
+    let place = "/state/bundles/\(Self.new.dropFirst(7)).weft/main.lua"
+    let blamed = attempt.blame(
+      [Diagnostic(at: SourceLocation(file: place, line: 7), "boom")], lastGood: [before.key: before])
+    #expect(blamed)
+    #expect(attempt.rejections[after.key]?.message == "\(Self.new): main.lua:7: boom")
+    #expect(attempt.bundles.first?.version == "1" && attempt.rejections.count == 1)
+  }
+
+  @Test("what is wrong at a Filter that has not changed is its bundle's; a rollout is left out first")
+  func rollout() throws {
+    let rolling = try bundle(Self.old, candidate: Self.new, version: "2")
+    let filter = try filter()
+    var attempt = attempt(rolling, filter)
+    let diagnostic = Diagnostic(at: SourceLocation(file: filter.source, line: 1), "the settings do not fit")
+    let blamed = attempt.blame([diagnostic], lastGood: [filter.key: filter])
+    #expect(blamed)
+    let left = try #require(attempt.bundles.first)
+    #expect(left.withoutRollout == nil && left.content[path: "spec", "digest"]?.string == Self.old)
+    #expect(attempt.rejections[rolling.key]?.version == "2" && attempt.resources[filter.key] != nil)
+    #expect(attempt.documents(SidecarDocuments(options: gatewayOptions())).map(\.source) == [filter.source])
+  }
+
+  @Test("a share of proxies is always the same ones, and grows; a share of requests is everywhere")
+  func shares() throws {
+    func percent(_ value: Int, by: String = "Proxies", proxy: String) throws -> Int {
+      let json = """
+        {"kind":"FilterBundle","metadata":{"name":"tag","namespace":"default"},"spec":{"digest":"\(Self.old)",
+        "rollout":{"candidate":"\(Self.new)","percent":\(value),"by":"\(by)"}}}
+        """
+      let made = try #require(resource(ResourceType.filterBundle, json, version: "1"))
+      return try #require(RolloutShare(made)).percent(proxy: proxy)
+    }
+    let proxies = (0..<1_000).map { "gateway/default/edge/\($0)" }
+    var chosen: Set<String> = []
+    for share in [0, 10, 50, 100] {
+      let now = Set(try proxies.filter { try percent(share, proxy: $0) == 100 })
+      #expect(now.isSuperset(of: chosen) && abs(now.count - share * 10) < 60, "\(share) %: \(now.count)")
+      chosen = now
+    }
+    #expect(try percent(30, by: "Requests", proxy: "any") == 30)
+    // Another bundle begins with other proxies.
+    let (a, b) = (
+      proxies.map { RolloutShare.place($0, "default/a") }, proxies.map { RolloutShare.place($0, "default/b") }
+    )
+    #expect(zip(a, b).count { ($0 < 5_000) == ($1 < 5_000) } < 600)
+  }
+}

@@ -8,14 +8,21 @@ public struct FilterBundleResource: Resource {
   public let origin: Origin
   /// `sha256:HEX`, that of the archive.
   public let digest: String
+  /// The move to another version, while it lasts.
+  public let rollout: FilterBundleRollout?
 
   public init(_ reader: ObjectReader, metadata: ResourceMetadata) {
     self.metadata = metadata
     origin = Origin(reader.node)
-    digest = reader.object("spec").string("digest", Self.isDigest)
+    let spec = reader.object("spec")
+    digest = spec.string("digest", Self.isDigest)
+    rollout = spec.optionalObject("rollout") { FilterBundleRollout($0) }
   }
 
-  private static let isDigest = StringRule(
+  /// The digests of all versions that it names.
+  public var digests: [String] { [digest] + (rollout.map { [$0.candidate] } ?? []) }
+
+  static let isDigest = StringRule(
     "write sha256: and 64 lower-case hexadecimal digits, as weft bundle push prints them"
   ) { text in
     text.hasPrefix("sha256:") && text.utf8.count == 71

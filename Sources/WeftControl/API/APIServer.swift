@@ -67,7 +67,11 @@ public struct APIServer: Service {
       ).endpoints
     endpoints += TokenRoutes(tokens: tokens, joining: joining).endpoints
     if let authority { endpoints += AuthorityRoutes(authority: authority).endpoints }
-    if let registry { endpoints += BundleRoutes(registry: registry).endpoints }
+    if let registry {
+      endpoints += BundleRoutes(registry: registry).endpoints
+      let rollouts = Rollouts(resources: resources, registry: registry, mesh: mesh)
+      endpoints += RolloutRoutes(rollouts: rollouts).endpoints
+    }
     // The document describes these as well, so it is made with them in a first round.
     func control(_ document: JSONValue) -> [APIEndpoint] {
       ControlRoutes(

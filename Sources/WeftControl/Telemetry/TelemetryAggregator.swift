@@ -161,6 +161,15 @@ public final class TelemetryAggregator: Sendable {
     state.samples[filter] = ((state.samples[filter] ?? []) + new).suffix(Limits.samples)
   }
 
+  /// What versions of bundles did since the start, of those with these digests.
+  func versions(_ digests: Set<String>) -> [(filter: Filter, total: FilterCounts, samples: [String])] {
+    state.withLock { state in
+      state.filters.compactMap { filter, window in
+        digests.contains(filter.digest) ? (filter, window.total, state.samples[filter] ?? []) : nil
+      }
+    }
+  }
+
   /// A copy of everything, in the order of names.
   public func snapshot() -> Snapshot {
     let now = clock()

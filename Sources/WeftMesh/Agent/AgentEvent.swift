@@ -20,6 +20,8 @@ enum AgentEvent: Sendable {
   /// Whether the app is well; why not.
   case appHealth(isHealthy: Bool, detail: String)
   case bundle(FetchedBundle)
+  /// Bundles that could not be fetched may be there now.
+  case retryBundles
   case sendTelemetry(Int)
 }
 

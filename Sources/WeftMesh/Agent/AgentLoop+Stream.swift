@@ -22,6 +22,8 @@ extension AgentLoop {
         hello.labels = options.labels
       }
     }
+    reportedBundles = [:]
+    reportBundles()
     update()
   }
 
@@ -153,23 +155,45 @@ extension AgentLoop {
     }
   }
 
+  /// A bundle that could not be fetched. One that was is told once it is in force.
   func report(_ fetched: FetchedBundle) {
+    guard let problem = fetched.problem else { return }
+    log.error("the bundle \(fetched.want.name) cannot be used: \(problem)")
+    reportedBundles[fetched.want.name] = nil
     outgoing?.send {
       $0.bundle = .with { report in
         report.name = fetched.want.name
         report.digest = fetched.want.digest
-        report.state = fetched.problem == nil ? .ready : .rejected
-        report.error = fetched.problem ?? ""
+        report.state = .rejected
+        report.error = problem
       }
     }
-    if let problem = fetched.problem { log.error("the bundle \(fetched.want.name) cannot be used: \(problem)") }
+  }
+
+  /// Tells which versions of bundles are in force, as far as this stream has not been told.
+  func reportBundles() {
+    guard let outgoing else { return }
+    for (name, digest) in bundles.versions(lastGood.values.filter { $0.type == ResourceType.filterBundle }, options.id)
+    where reportedBundles[name] != digest {
+      reportedBundles[name] = digest
+      outgoing.send {
+        $0.bundle = .with { report in
+          report.name = name
+          report.digest = digest
+          report.state = .ready
+        }
+      }
+    }
   }
 
   // MARK: Telemetry
 
+  /// Milliseconds between two reports while a bundle is in a rollout, which waits for figures.
+  private static let rolloutInterval: UInt32 = 1_000
+
   func telemetrySoon() {
     if telemetryInterval == 0 { return }
-    let (tell, number, wait) = (tell, stream, telemetryInterval)
+    let (tell, number, wait) = (tell, stream, min(telemetryInterval, Self.rolloutInterval))
     Task {
       try? await Task.sleep(for: .milliseconds(Int(wait)))
       tell(.sendTelemetry(number))
@@ -178,13 +202,16 @@ extension AgentLoop {
 
   func sendTelemetry() {
     guard let outgoing, telemetryInterval > 0 else { return }
-    if let proxy {
+    let isDue = ContinuousClock.now - telemetrySent >= .milliseconds(Int(telemetryInterval) - 100)
+    let hasRollout = lastGood.values.contains { $0.type == ResourceType.filterBundle && RolloutShare($0) != nil }
+    if let proxy, isDue || hasRollout {
       let source = "\(options.namespace)/\(options.name)"
       var report = telemetry.report(proxy.metrics(), source: source)
       report.intervalMs = telemetryInterval
       report.revision = revisionInForce
       report.certificateNotAfter = Int64(identity?.notAfter.timeIntervalSince1970 ?? 0)
       outgoing.send { $0.telemetry = report }
+      telemetrySent = .now
     }
     telemetrySoon()
   }

@@ -40,6 +40,10 @@ actor AgentLoop {
   var proxy: RunningProxy?
   var telemetry = TelemetryCollector()
   var telemetryInterval: UInt32 = 0
+  /// Versions of bundles that the control plane was told of on this stream, by FilterBundle.
+  var reportedBundles: [String: String] = [:]
+  /// When figures were sent last.
+  var telemetrySent = ContinuousClock.now
 
   // The workload.
   var isAppHealthy: Bool?
@@ -88,7 +92,11 @@ actor AgentLoop {
     case .bundle(let fetched):
       bundles.finished(fetched)
       report(fetched)
+      if fetched.problem != nil { retryBundlesLater() }
       update()
+      if isComplete { settleSoon() }
+    case .retryBundles:
+      bundles.retry()
       if isComplete { settleSoon() }
     case .sendTelemetry(let number): if number == stream { sendTelemetry() }
     }
@@ -103,7 +111,7 @@ actor AgentLoop {
     held = cache.held
     revision = cache.revision
     demand.restore(cache.demanded)
-    bundles.restore(cache.bundles)
+    bundles.restore(cache.bundles, cache.held.all(ResourceType.filterBundle))
     isComplete = true
     log.notice("starting from the last good configuration (revision \(cache.revision)) until the control plane answers")
     settle()
@@ -145,9 +153,10 @@ actor AgentLoop {
     attempt = new
     let own = SidecarDocuments(
       options: options, peerAuthentication: PeerMode.resolve(options, new.resources.values.map { $0 }))
+    let uses = bundles.uses(new.bundles, proxy: options.id)
     let set = ConfigurationSet(
       number: setNumber, documents: own.documents(identity: identity) + new.documents(own),
-      bundles: bundles.places(held), absentHosts: demand.absent(held, answered: answered))
+      bundles: uses.places, rollouts: uses.rollouts, absentHosts: demand.absent(held, answered: answered))
     feed.offer(set)
   }
 
@@ -158,9 +167,11 @@ actor AgentLoop {
     case .applied(let warnings):
       for warning in warnings.prefix(20) { log.debug("\(warning)") }
       lastGood = present.resources
-      rejections = present.rejections
+      bundles.inForce(present.bundles)
+      rejections = present.rejections.merging(bundles.problems(present.bundles)) { refused, _ in refused }
       revisionInForce = present.revision
       acknowledge()
+      reportBundles()
       cacheSoon()
       reportWorkload()
     case .refused(let diagnostics):
@@ -190,6 +201,14 @@ actor AgentLoop {
     }
   }
 
+  private func retryBundlesLater() {
+    let tell = tell
+    Task {
+      try? await Task.sleep(for: .seconds(30))
+      tell(.retryBundles)
+    }
+  }
+
   // MARK: Cache
 
   private func cacheSoon() {
@@ -204,9 +223,7 @@ actor AgentLoop {
 
   private func saveCache() {
     isSavingCache = false
-    // Types that the agent handles itself are no part of the set, and as good as what came of them.
-    let own = held.all.filter { ResourceType.own.contains($0.type) }
-    let resources = (Array(lastGood.values) + own).sorted { ($0.type, $0.name) < ($1.type, $1.name) }
+    let resources = lastGood.values.sorted { ($0.type, $0.name) < ($1.type, $1.name) }
     let cache = AgentCache(
       revision: revisionInForce,
       resources: resources.map { .init(type: $0.type, name: $0.name, version: $0.version, body: $0.content) },

@@ -28,6 +28,8 @@ final class BundleStore: Sendable {
     var services: [String: [String]] = [:]
     var underway: Set<BundleWant> = []
     var failed: Set<BundleWant> = []
+    /// Why those of `failed` are.
+    var problems: [BundleWant: String] = [:]
     /// The last digest of each FilterBundle that was good.
     var last: [String: String] = [:]
   }
@@ -44,35 +46,79 @@ final class BundleStore: Sendable {
     self.fetch = fetch
   }
 
-  private static func wants(_ held: HeldResources) -> [BundleWant] {
-    held.all(ResourceType.filterBundle).compactMap { resource in
-      let spec = resource.content["spec"]
-      guard let digest = spec?["digest"]?.string ?? resource.content[path: "status", "digest"]?.string,
-        SHA256DigestText.isValid(digest)
-      else { return nil }
-      return BundleWant(name: resource.name, digest: digest)
-    }
+  /// The versions that a FilterBundle names: the one in force, and the candidate of its rollout.
+  static func wants(_ resource: HeldResource) -> [BundleWant] {
+    let spec = resource.content["spec"]
+    return [spec?["digest"]?.string, spec?[path: "rollout", "candidate"]?.string].compactMap { $0 }
+      .filter(SHA256DigestText.isValid).map { BundleWant(name: resource.name, digest: $0) }
   }
+
+  private static func wants(_ bundles: [HeldResource]) -> [BundleWant] { bundles.flatMap { wants($0) } }
 
   /// Bundles that have to be fetched before a set can be built.
   func wanted(_ held: HeldResources) -> (missing: [BundleWant], wants: [BundleWant]) {
-    let wants = Self.wants(held)
+    let wants = Self.wants(held.all(ResourceType.filterBundle))
     return state.withLock { state in
       (wants.filter { state.places[$0.digest] == nil && !state.failed.contains($0) }, wants)
     }
   }
 
-  /// Archives by the name under which Filters know them.
-  func places(_ held: HeldResources) -> [String: String] {
+  /// Archives by the name under which Filters know them, and moves to other versions.
+  /// - Parameter proxy: this proxy's id, which decides whether it is among those that run a candidate.
+  func uses(_ bundles: [HeldResource], proxy: String) -> (places: [String: String], rollouts: [String: BundleRollout]) {
     state.withLock { state in
       var places: [String: String] = [:]
-      for want in Self.wants(held) {
-        let digest = state.places[want.digest] != nil ? want.digest : state.last[want.name]
+      var rollouts: [String: BundleRollout] = [:]
+      for resource in bundles {
+        let stable = resource.content[path: "spec", "digest"]?.string
+        let digest = stable.flatMap { state.places[$0] != nil ? $0 : nil } ?? state.last[resource.name]
         guard let digest, let place = state.places[digest] else { continue }
-        let name = want.name.split(separator: "/").last.map(String.init) ?? want.name
+        let name = resource.name.split(separator: "/").last.map(String.init) ?? resource.name
         places[name] = place
+        guard let rollout = RolloutShare(resource) else { continue }
+        let percent = rollout.percent(proxy: proxy)
+        let candidate = percent > 0 ? state.places[rollout.candidate] : nil
+        rollouts[name] = BundleRollout(
+          candidate: candidate, percent: candidate == nil ? 0 : percent, mode: rollout.mode)
       }
-      return places
+      return (places, rollouts)
+    }
+  }
+
+  /// The version of each FilterBundle that the proxy runs: the candidate where that has all its requests.
+  func versions(_ bundles: [HeldResource], _ proxy: String) -> [String: String] {
+    state.withLock { state in
+      var versions: [String: String] = [:]
+      for resource in bundles {
+        versions[resource.name] = state.last[resource.name]
+        guard let rollout = RolloutShare(resource), rollout.mode == .canary, rollout.percent(proxy: proxy) == 100,
+          state.places[rollout.candidate] != nil
+        else { continue }
+        versions[resource.name] = rollout.candidate
+      }
+      return versions
+    }
+  }
+
+  /// The digest of the archive that lies at the path, or above it.
+  static func digest(of path: String) -> String? {
+    for part in path.split(separator: "/") where part.hasSuffix(".weft") {
+      let digest = "sha256:\(part.dropLast(".weft".count))"
+      if SHA256DigestText.isValid(digest) { return digest }
+    }
+    return nil
+  }
+
+  /// Why bundles of these resources could not be had.
+  func problems(_ bundles: [HeldResource]) -> [ResourceKey: ResourceRejection] {
+    state.withLock { state in
+      var problems: [ResourceKey: ResourceRejection] = [:]
+      for resource in bundles {
+        let lines = Self.wants(resource).compactMap { want in state.problems[want].map { "\(want.digest): \($0)" } }
+        if lines.isEmpty { continue }
+        problems[resource.key] = ResourceRejection(version: resource.version, message: lines.joined(separator: "\n"))
+      }
+      return problems
     }
   }
 
@@ -80,19 +126,40 @@ final class BundleStore: Sendable {
   func services(_ held: HeldResources) -> [String: [String]] {
     state.withLock { state in
       Dictionary(
-        Self.wants(held).map { ($0.name, state.services[$0.digest] ?? []) }, uniquingKeysWith: { first, _ in first })
+        Self.wants(held.all(ResourceType.filterBundle)).map { ($0.name, state.services[$0.digest] ?? []) },
+        uniquingKeysWith: { first, second in first + second.filter { !first.contains($0) } })
     }
   }
 
   var known: [String: String] { state.withLock { $0.last } }
 
-  func restore(_ known: [String: String]) {
-    for (name, digest) in known where SHA256DigestText.isValid(digest) {
-      guard let bundle = try? Bundle(at: place(digest)), bundle.digest.description == digest else { continue }
-      state.withLock { state in
-        state.places[digest] = place(digest)
-        state.services[digest] = bundle.manifest.services
-        state.last[name] = digest
+  /// - Parameters:
+  ///   - known: what was in force, by FilterBundle.
+  ///   - bundles: whose versions may be there, too.
+  func restore(_ known: [String: String], _ bundles: [HeldResource]) {
+    for (name, digest) in known where restore(digest) { state.withLock { $0.last[name] = digest } }
+    for want in Self.wants(bundles) { _ = restore(want.digest) }
+  }
+
+  private func restore(_ digest: String) -> Bool {
+    guard SHA256DigestText.isValid(digest), let bundle = try? Bundle(at: place(digest)),
+      bundle.digest.description == digest
+    else { return false }
+    state.withLock { state in
+      state.places[digest] = place(digest)
+      state.services[digest] = bundle.manifest.services
+    }
+    return true
+  }
+
+  /// The proxy runs these.
+  func inForce(_ bundles: [HeldResource]) {
+    state.withLock { state in
+      for resource in bundles {
+        guard let digest = resource.content[path: "spec", "digest"]?.string, state.places[digest] != nil else {
+          continue
+        }
+        state.last[resource.name] = digest
       }
     }
   }
@@ -113,11 +180,8 @@ final class BundleStore: Sendable {
   func finished(_ fetched: FetchedBundle) {
     state.withLock { state in
       state.underway.remove(fetched.want)
-      if fetched.problem == nil {
-        state.last[fetched.want.name] = fetched.want.digest
-      } else {
-        state.failed.insert(fetched.want)
-      }
+      state.problems[fetched.want] = fetched.problem
+      if fetched.problem != nil { state.failed.insert(fetched.want) }
     }
   }
 

@@ -1,5 +1,16 @@
 import WeftConfig
 
+extension HeldResource {
+  /// The same FilterBundle with no rollout; nil when it has none anyway.
+  var withoutRollout: HeldResource? {
+    guard type == ResourceType.filterBundle, var spec = content["spec"], spec["rollout"] != nil else { return nil }
+    spec["rollout"] = nil
+    var content = content
+    content["spec"] = spec
+    return HeldResource(type: type, name: name, version: version, body: content.text)
+  }
+}
+
 /// A resource that the proxy could not use.
 struct ResourceRejection: Sendable, Equatable {
   let version: String
@@ -18,15 +29,21 @@ struct SetAttempt {
   init(_ held: HeldResources, options: MeshOptions) {
     let proxy = Closure.proxy(options, held)?.name
     resources = [:]
-    for resource in held.all where !ResourceType.own.contains(resource.type) {
+    for resource in held.all {
       if resource.type == ResourceType.proxy && resource.name != proxy { continue }
       resources[resource.key] = resource
     }
   }
 
+  /// The bundles that Filters name.
+  var bundles: [HeldResource] {
+    resources.values.filter { $0.type == ResourceType.filterBundle }.sorted { $0.name < $1.name }
+  }
+
   /// The documents, in an order that does not change.
   func documents(_ own: SidecarDocuments) -> [(source: String, document: ConfigDocuments)] {
-    resources.values.sorted { ($0.type, $0.name) < ($1.type, $1.name) }.compactMap { resource in
+    let shown = resources.values.filter { !ResourceType.own.contains($0.type) }
+    return shown.sorted { ($0.type, $0.name) < ($1.type, $1.name) }.compactMap { resource in
       guard resource.type == ResourceType.httpRoute, SidecarDocuments.isInbound(resource) else {
         return (resource.source, resource.document)
       }
@@ -45,7 +62,13 @@ struct SetAttempt {
     var rest: [String] = []
     for diagnostic in diagnostics {
       if let key = bySource[diagnostic.location.file] {
-        messages[key, default: []].append(SetAttempt.text(diagnostic))
+        messages[bundle(behind: key, lastGood) ?? key, default: []].append(SetAttempt.text(diagnostic))
+      } else if let digest = BundleStore.digest(of: diagnostic.location.file),
+        let bundle = bundles.first(where: { BundleStore.wants($0).contains { $0.digest == digest } })
+      {
+        let file = diagnostic.location.file.split(separator: ".weft/").last.map(String.init) ?? ""
+        messages[bundle.key, default: []].append(
+          "\(digest): \(file):\(diagnostic.location.line): \(diagnostic.message)")
       } else {
         rest.append("\(diagnostic)")
       }
@@ -62,10 +85,25 @@ struct SetAttempt {
         rejections[key] = ResourceRejection(
           version: refused.version, message: lines.prefix(20).joined(separator: "\n"))
       }
+      // A rollout that cannot begin leaves what is in force alone.
+      if let without = refused.withoutRollout {
+        resources[key] = without
+        continue
+      }
       let good = lastGood[key]
       resources[key] = good?.version == refused.version ? nil : good
     }
     return !messages.isEmpty
+  }
+
+  /// What is wrong with a Filter that has not changed is wrong with its bundle, which has.
+  private func bundle(behind key: ResourceKey, _ lastGood: [ResourceKey: HeldResource]) -> ResourceKey? {
+    guard key.type == ResourceType.filter, let filter = resources[key], lastGood[key]?.version == filter.version,
+      let name = filter.content[path: "spec", "config", "bundle"]?.string
+    else { return nil }
+    let bundle = ResourceKey(type: ResourceType.filterBundle, name: "\(filter.namespace)/\(name)")
+    guard let present = resources[bundle] else { return nil }
+    return lastGood[bundle]?.version != present.version || present.withoutRollout != nil ? bundle : nil
   }
 
   /// Without the source, which the one who reads it knows.

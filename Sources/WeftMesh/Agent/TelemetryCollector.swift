@@ -47,6 +47,7 @@ struct TelemetryCollector {
     now = [:]
     report.edges = Self.messages(edges(metrics, source))
     report.filters = filters(metrics)
+    report.filters += variants(metrics).prefix(Limits.filters - report.filters.count)
     before = now
     return report
   }
@@ -109,12 +110,78 @@ struct TelemetryCollector {
       guard let name = labels.first, let added = added("denied", labels, count) else { continue }
       filters[name, default: (0, 0)].denied += added
     }
-    return filters.sorted { $0.key < $1.key }.prefix(Limits.filters).map { name, counts in
+    return filters.sorted { $0.key < $1.key }.prefix(Limits.filters / 2).map { name, counts in
       .with {
         $0.filter = name
         $0.errors = counts.errors
         $0.denied = counts.denied
       }
+    }
+  }
+
+  // MARK: Versions of bundles
+
+  private struct Variant: Hashable {
+    let filter: String
+    let bundle: String
+    let digest: String
+    let variant: String
+
+    /// Of series with these labels in this order.
+    init?(_ labels: [String], variant: String? = nil) {
+      guard labels.count == 4 else { return nil }
+      filter = labels[0]
+      bundle = labels[1]
+      digest = labels[2]
+      self.variant = variant ?? labels[3]
+    }
+  }
+
+  /// What versions of bundles did during a rollout.
+  private mutating func variants(_ metrics: MetricsSnapshot) -> [Weft_Discovery_V1_FilterCounts] {
+    var all: [Variant: Weft_Discovery_V1_FilterCounts] = [:]
+    let families: [(String, WritableKeyPath<Weft_Discovery_V1_FilterCounts, UInt64>)] = [
+      ("weft_lua_rollout_requests_total", \.calls), ("weft_lua_rollout_errors_total", \.errors),
+      ("weft_lua_rollout_failures_total", \.failures),
+    ]
+    for (family, figure) in families {
+      for (labels, count) in Self.counters(family, metrics) {
+        guard let variant = Variant(labels), let added = added(family, labels, count) else { continue }
+        all[variant, default: .init()][keyPath: figure] += added
+      }
+    }
+    let comparisons = "weft_lua_rollout_comparisons_total"
+    for (labels, count) in Self.counters(comparisons, metrics) {
+      guard let variant = Variant(labels, variant: "shadow"), let added = added(comparisons, labels, count)
+      else { continue }
+      switch labels[3] {
+      case "same": all[variant, default: .init()].same += added
+      case "different": all[variant, default: .init()].different += added
+      default: break
+      }
+    }
+    for series in metrics.family("weft_lua_rollout_request_duration_seconds")?.series ?? [] {
+      guard case .histogram(let value) = series.value, let variant = Variant(series.labels) else { continue }
+      var latency = [UInt64](repeating: 0, count: value.counts.count)
+      for (i, count) in value.counts.enumerated() {
+        latency[i] = added("latency \(i)", series.labels, count) ?? 0
+      }
+      if latency.contains(where: { $0 > 0 }) { all[variant, default: .init()].latency = latency }
+    }
+    for (place, lines) in BundleDifferences.shared.take() {
+      let found = all.keys.first { $0.filter == place.filter && $0.digest == place.digest && $0.variant == "shadow" }
+      if let found { all[found]?.samples = lines }
+    }
+    return all.sorted {
+      ($0.key.filter, $0.key.digest, $0.key.variant) < ($1.key.filter, $1.key.digest, $1.key.variant)
+    }
+    .map { variant, counts in
+      var counts = counts
+      counts.filter = variant.filter
+      counts.bundle = variant.bundle
+      counts.digest = variant.digest
+      counts.variant = variant.variant
+      return counts
     }
   }
 

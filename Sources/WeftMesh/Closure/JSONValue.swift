@@ -70,6 +70,7 @@ enum JSONValue: Sendable, Hashable, Codable {
   }
 
   var string: String? { if case .string(let value) = self { value } else { nil } }
+  var integer: Int? { if case .integer(let value) = self { Int(exactly: value) } else { nil } }
   var items: [JSONValue] { if case .array(let value) = self { value } else { [] } }
   var fields: [String: JSONValue] { if case .object(let value) = self { value } else { [:] } }
 }

@@ -50,10 +50,15 @@ struct APIFlags: ParsableArguments {
   func serve(
     _ plane: ControlPlane, log: Logger, onReady: @escaping @Sendable (String) -> Void
   ) async throws {
+    let check = DataPlaneCheck(
+      bundleFolders: bundles, blobs: plane.blobs, workFolder: "\(plane.options.dataFolder)/checks")
+    let resources = ResourceService(plane.store, validator: check.makeValidator(), log: log)
+    let rollouts = RolloutController(plane, resources: resources, log: log)
+    async let driving: Void = rollouts.run()
     guard let address = ListenAddress(api) else {
       onReady(api)
-      // 'off': there is nothing to do, and the end of a service would be the end of all.
-      try await Task.sleep(for: .seconds(100 * 365 * 86_400))
+      // 'off': the end of a service would be the end of all.
+      await driving
       return
     }
     var options = APIOptions()
@@ -63,9 +68,6 @@ struct APIFlags: ParsableArguments {
     options.clientRoles = apiClient.compactMap { ClientRole($0) }
     if let apiCertificate, let apiKey { options.certificate = (apiCertificate, apiKey) }
     if !options.clientRoles.isEmpty { options.clientRoots = await plane.authority.trust.pem }
-    let check = DataPlaneCheck(
-      bundleFolders: bundles, blobs: plane.blobs, workFolder: "\(plane.options.dataFolder)/checks")
-    let resources = ResourceService(plane.store, validator: check.makeValidator(), log: log)
     let server = APIServer(
       options, resources: resources, mesh: plane.status, joining: JoinTokens(plane.authority, plane.store),
       authority: plane.authority, registry: plane.registry, telemetry: plane.telemetry, metrics: plane.metrics,

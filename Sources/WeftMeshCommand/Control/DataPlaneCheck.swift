@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import WeftBundle
 import WeftCommand
 import WeftConfig
 import WeftControl
@@ -23,18 +24,26 @@ struct DataPlaneCheck: Sendable {
       if !paths.isEmpty { return paths }
       var missing: [Diagnostic] = []
       var folders: [String] = []
+      var rollouts: [String: BundleRollout] = [:]
       for bundle in loaded.resources.filterBundles.all {
-        if let folder = folder(of: bundle) {
+        let spec = bundle.origin.path.appending("spec")
+        if let folder = folder(of: bundle.digest, as: bundle.name.name) {
           folders.append(folder)
         } else {
-          missing.append(
-            Diagnostic(
-              at: bundle.origin.location, path: bundle.origin.path.appending("spec").appending("digest"),
-              "nobody has pushed a bundle of this digest; push it with weft bundle push"))
+          missing.append(Self.missing(bundle, spec.appending("digest")))
+        }
+        guard let rollout = bundle.rollout else { continue }
+        // Both versions are compiled, with the same settings.
+        if let folder = folder(of: rollout.candidate, as: bundle.name.name) {
+          rollouts[bundle.name.name] = BundleRollout(
+            candidate: "\(folder)/\(bundle.name.name).weft", percent: 50, mode: .canary)
+        } else {
+          missing.append(Self.missing(bundle, spec.appending("rollout").appending("candidate")))
         }
       }
       return missing
-        + Proxy.check(loaded, bundleFolders: folders + bundleFolders, registry: registry, log: quiet)
+        + Proxy.check(
+          loaded, bundleFolders: folders + bundleFolders, rollouts: rollouts, registry: registry, log: quiet)
     }
   }
 
@@ -45,12 +54,18 @@ struct DataPlaneCheck: Sendable {
     return node.error("a path means nothing to a control plane: push the bundle (weft bundle push), and name it")
   }
 
+  private static func missing(_ bundle: FilterBundleResource, _ path: FieldPath) -> Diagnostic {
+    Diagnostic(
+      at: bundle.origin.location, path: path,
+      "nobody has pushed a bundle of this digest; push it with weft bundle push")
+  }
+
   /// A folder in which the bundle is found by its name; nil when its archive is not there.
-  private func folder(of bundle: FilterBundleResource) -> String? {
-    guard let blob = blobs.path(of: bundle.digest), access(blob, R_OK) == 0 else { return nil }
-    let folder = "\(workFolder)/\(bundle.digest.dropFirst("sha256:".count))"
+  private func folder(of digest: String, as name: String) -> String? {
+    guard let blob = blobs.path(of: digest), access(blob, R_OK) == 0 else { return nil }
+    let folder = "\(workFolder)/\(digest.dropFirst("sha256:".count))"
     // The name is one of DNS, and the digest hexadecimal: neither leads anywhere else.
-    let file = "\(folder)/\(bundle.name.name).weft"
+    let file = "\(folder)/\(name).weft"
     if access(file, R_OK) == 0 { return folder }
     for path in [workFolder, folder] where mkdir(path, 0o700) != 0 && errno != EEXIST { return nil }
     return link(blob, file) == 0 || errno == EEXIST ? folder : nil

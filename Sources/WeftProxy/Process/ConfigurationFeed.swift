@@ -1,3 +1,4 @@
+import WeftBundle
 import WeftConfig
 import WeftTelemetry
 
@@ -37,18 +38,21 @@ public struct ConfigurationSet: Sendable {
   public let documents: [ConfigDocuments]
   /// Bundles by name: the folder or archive of each, verified.
   public let bundles: [String: String]
+  /// Moves of bundles to other versions, by their names.
+  public let rollouts: [String: BundleRollout]
   /// Hosts of which the control plane says that no service is called so.
   public let absentHosts: Set<String>
 
   /// - Parameter documents: each under the name that its locations, and so diagnostics, give.
   public init(
     number: UInt64, documents: [(source: String, document: ConfigDocuments)], bundles: [String: String] = [:],
-    absentHosts: Set<String> = []
+    rollouts: [String: BundleRollout] = [:], absentHosts: Set<String> = []
   ) {
     self.number = number
     sources = documents.map(\.source)
     self.documents = documents.map(\.document)
     self.bundles = bundles
+    self.rollouts = rollouts
     self.absentHosts = absentHosts
   }
 }

@@ -39,8 +39,9 @@ struct ConfigurationLoad {
     var found = loaded.diagnostics
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: metrics, logger: logger,
-      bundleFolders: options.bundleFolders, bundles: set?.bundles ?? [:], resolved: resolved, previous: previous,
-      renewed: renewed, tickets: tickets, labels: options.labels)
+      bundleFolders: options.bundleFolders, bundles: set?.bundles ?? [:],
+      rollouts: set?.rollouts ?? [:], resolved: resolved, previous: previous, renewed: renewed, tickets: tickets,
+      labels: options.labels)
     // Compiled even when there are errors, so that one run reports everything.
     let compiled = compiler.compile(version: version, onDemand: set.map { MeshOnDemand(absent: $0.absentHosts) })
     found += compiler.diagnostics

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import WeftBundle
 import WeftConfig
 import WeftFilter
 import WeftIO
@@ -47,11 +48,12 @@ public enum Proxy {
   /// Compiles what was read elsewhere, and gives what only compiling finds: mistakes in the configurations of filters,
   /// in certificates and routes.
   public static func check(
-    _ loaded: LoadedConfiguration, bundleFolders: [String], registry: FilterRegistry, log: Logger
+    _ loaded: LoadedConfiguration, bundleFolders: [String], rollouts: [String: BundleRollout] = [:],
+    registry: FilterRegistry, log: Logger
   ) -> [Diagnostic] {
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: MetricsRegistry(), logger: log,
-      bundleFolders: bundleFolders)
+      bundleFolders: bundleFolders, rollouts: rollouts)
     _ = compiler.compile(version: 1)
     return compiler.diagnostics + AccessLogs.check(loaded.resources.proxy?.accessLog ?? [])
   }

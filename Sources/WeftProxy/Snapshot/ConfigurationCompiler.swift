@@ -46,7 +46,8 @@ struct ConfigurationCompiler {
 
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
-    bundleFolders: [String] = [], bundles named: [String: String] = [:], resolved: [String: [IPAddress]] = [:],
+    bundleFolders: [String] = [], bundles named: [String: String] = [:],
+    rollouts: [String: BundleRollout] = [:], resolved: [String: [IPAddress]] = [:],
     previous: Snapshot? = nil,
     renewed: [String: ServiceSpec] = [:], tickets: TicketKeys? = nil, labels: [String: String] = [:]
   ) {
@@ -58,10 +59,11 @@ struct ConfigurationCompiler {
     self.metrics = metrics
     self.logger = logger
     do {
-      bundles = BundleCatalog(folders: bundleFolders, named: named, trust: try BundleTrust(resources.proxy))
+      bundles = BundleCatalog(
+        folders: bundleFolders, named: named, rollouts: rollouts, trust: try BundleTrust(resources.proxy))
     } catch {
       // Nothing is put into force; what else is wrong is still found.
-      bundles = BundleCatalog(folders: bundleFolders, named: named)
+      bundles = BundleCatalog(folders: bundleFolders, named: named, rollouts: rollouts)
       diagnostics = error.diagnostics
     }
     self.resolved = resolved

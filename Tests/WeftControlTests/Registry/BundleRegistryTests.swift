@@ -122,6 +122,38 @@ struct BundleRegistryTests {
     }
   }
 
+  @Test("neither the candidate of a rollout nor the version before it is collected")
+  func rollout() async throws {
+    try await APIScene.with { api in
+      let bundles = try (0..<3).map { try Self.archive("1.\($0).0", script: "function on_request(r) end -- \($0)") }
+      for bundle in bundles { _ = try await push(api, bundle.archive) }
+      let digests = bundles.map(\.digest.description)
+      let resource = """
+        apiVersion: weft.dev/v1
+        kind: FilterBundle
+        metadata: {name: greeting}
+        spec: {digest: "\(digests[0])", rollout: {candidate: "\(digests[1])"}}
+        """
+      #expect(
+        try await api.yaml(.POST, "/apis/weft.dev/v1/namespaces/default/filterbundles", resource).status == 201)
+      let kept = try await api.call(.DELETE, "/weft/v1/bundles/greeting/1.1.0")
+      #expect(kept.status == 409, "\(kept.text)")
+      // What a rollout has left in the status, as the version to go back to.
+      let key = ResourceKey(group: "weft.dev", kind: "FilterBundle", namespace: "default", name: "greeting")
+      let status = Array(#"{"rollout":{"from":"\#(digests[2])"}}"#.utf8)
+      try await api.registry.store.commit(Transaction([.put(key.statusPath, status, lease: nil)]))
+      for (bundle, digest) in zip(bundles, digests) {
+        let version = bundle.manifest.version.description
+        try await api.registry.store.commit(Transaction([.delete("/bundles/greeting/versions/\(version)")]))
+        let file = try #require(api.registry.blobs.path(of: digest))
+        try FileManager.default.setAttributes(
+          [.modificationDate: Date(timeIntervalSinceNow: -7_200)], ofItemAtPath: file)
+      }
+      let answer = try await api.call(.POST, "/weft/v1/blobs/collect", "{}")
+      #expect(answer.json["removed"]?.array?.isEmpty == true, "\(answer.text)")
+    }
+  }
+
   @Test("every shipped bundle can be pushed", arguments: ["tenant-tag", "path-guard"])
   func shipped(_ name: String) async throws {
     try await APIScene.with { api in

@@ -1,0 +1,98 @@
+import Glibc
+import Testing
+
+/// A mesh with gateways that run a bundle, `tagger`, in several versions. Changed by the thread of its test alone.
+final class RolloutScene: @unchecked Sendable {
+  let mesh: MeshScene
+  let app: Backend
+  private let ports: [ReservedPort]
+  private(set) var gateways: [WeftProcess] = []
+  private var digests: [String: String] = [:]
+
+  /// The version 1.0.0, which says so in each response, is in force at each of the gateways.
+  init(gateways count: Int = 1) throws {
+    mesh = try MeshScene()
+    app = try Backend("app")
+    ports = try (0..<count).map { _ in try ReservedPort() }
+    try push("1.0.0", Self.tags("1.0.0"), "--use")
+    var resources = [
+      Resources.service("app", [app.endpoint]), Resources.filter("tag", type: "lua", config: "bundle: tagger"),
+    ]
+    for (i, port) in ports.enumerated() {
+      resources.append(Resources.gateway(port.number, name: "edge-\(i)"))
+      resources.append(
+        Resources.route(
+          "front-\(i)",
+          "rules: [{filters: [\(Resources.reference("tag"))], backendRefs: [\(Resources.backendRef("app"))]}]",
+          gateway: "edge-\(i)"))
+    }
+    try mesh.apply(resources.joined(separator: "\n---\n"))
+    for i in ports.indices { gateways.append(try mesh.gateway("edge-\(i)")) }
+    for i in ports.indices { try eventually("version 1.0.0 at gateway \(i)") { try version(i) == "1.0.0" } }
+  }
+
+  func stop() {
+    for gateway in gateways { gateway.stop() }
+    app.stop()
+  }
+
+  static func tags(_ version: String) -> String {
+    "function on_response(h) h:headers():add(\"x-version\", \"\(version)\") end\n"
+  }
+
+  /// Pushes a version of the bundle.
+  func push(_ version: String, _ script: String, _ more: String...) throws {
+    let folder = "tagger-\(version)"
+    try mesh.folder.write("\(folder)/bundle.yaml", "name: tagger\nversion: \(version)\n")
+    try mesh.folder.write("\(folder)/main.lua", script)
+    let path = mesh.folder.path(folder)
+    digests[version] = try Tool.run(WeftBinary.path, ["bundle", "digest", path]).output.prefix(71).description
+    let result = try Tool.run(
+      WeftBinary.path, ["bundle", "push", path, "--skip-tests", "--control", mesh.apiURL] + more)
+    #expect(result.code == 0, "\(result.errorOutput)\(result.output)")
+  }
+
+  func digest(_ version: String) -> String { digests[version] ?? "" }
+
+  /// The folder in which a gateway keeps archives.
+  func archives(_ gateway: Int) -> String { mesh.folder.path("state-edge-\(gateway)/bundles") }
+
+  // MARK: Requests
+
+  func ask(_ gateway: Int = 0) throws -> HTTPMessage {
+    let client = try RawClient(ports[gateway].number)
+    try client.send("GET /path HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")
+    return try client.response(to: "GET")
+  }
+
+  func version(_ gateway: Int = 0) throws -> String? { try ask(gateway)["x-version"] }
+
+  /// The versions that answer, of so many requests.
+  func versions(_ gateway: Int = 0, of count: Int = 20) throws -> Set<String> {
+    var found: Set<String> = []
+    for _ in 0..<count {
+      let answer = try ask(gateway)
+      found.insert(answer.status == 200 ? answer["x-version"] ?? "none" : "status \(answer.status)")
+    }
+    return found
+  }
+
+  // MARK: Rollouts
+
+  func status() throws -> JSONValue { try JSONValue(try mesh.weft("bundle", "status", "tagger", "--json").output) }
+
+  func phase() throws -> String { try status()["rollout"]["phase"].string ?? "" }
+
+  /// Sends requests until the rollout is where it should be.
+  @discardableResult
+  func awaitPhase(_ phase: String, step: Int? = nil) throws -> JSONValue {
+    var last: JSONValue?
+    try eventually("the rollout to be \(phase)", within: 120) {
+      for gateway in ports.indices { _ = try versions(gateway, of: 10) }
+      let status = try status()
+      last = status
+      return status["rollout"]["phase"].string == phase && (step == nil || status["rollout"]["step"].int == step)
+    }
+    return try #require(last)
+  }
+}
