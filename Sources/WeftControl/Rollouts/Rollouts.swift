@@ -177,8 +177,8 @@ struct Rollouts: Sendable {
         value["spec"] = spec
         return try ResourceDocument(value)
       })
-    do { _ = try await resources.write([change], verb: verb, by: author) } catch let problem as ResourceProblem {
-      guard case .notFound = problem else { throw problem }
+    do { _ = try await resources.write([change], verb: verb, by: author) } catch {
+      guard case .notFound = error else { throw error }
       throw APIProblem(.notFound, "no \(key); make one with weft bundle push --use, or apply one")
     }
   }
