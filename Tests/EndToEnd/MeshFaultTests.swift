@@ -61,7 +61,7 @@ struct MeshFaultTests {
     defer { edge.stop() }
     try eventually("the refusal to be known") {
       let status = try mesh.weft("status", "gateway/default/edge").output
-      return status.contains("rejected") && status.contains(digest)
+      return status.contains("refuses weft.dev/v1/FilterBundle default/tag") && status.contains(digest)
     }
     // It goes on with the version that it had.
     for _ in 0..<5 { #expect(try ask(port.number).status == 200) }
@@ -69,7 +69,7 @@ struct MeshFaultTests {
     let status = try JSONValue(try mesh.weft("status", "--json").output)
     let id = try #require(status["proxies"][0]["id"].string)
     let description = try mesh.weft("describe", id).output
-    #expect(description.contains("rejected") && description.contains("BundleRejected"), "\(description)")
+    #expect(description.contains("push the bundle again") && description.contains("BundleRejected"), "\(description)")
   }
 
   @Test("a control plane that is killed at any moment has everything that it acknowledged, and its proxies come back")

@@ -267,10 +267,11 @@ struct TelemetryTests {
       text.split(separator: "\n").compactMap { $0.firstMatch(of: #/^# TYPE (\w+) /#).map { String($0.1) } })
     // Nothing short of a blocked loop or a thousand routes brings these.
     let rare: Set = ["weft_worker_stalls_total", "weft_metrics_series_overflow_total"]
-    // Their own suites see these: TLS, HTTP/2, health checks, policies, and what a script registers.
+    // Their own suites see these: TLS, HTTP/2, health checks, policies, rollouts, and what a script registers.
     let others = documented.filter {
       $0.contains("_tls_") || $0.contains("_http2_") || $0.hasPrefix("weft_filter_mtls_")
-        || $0.hasPrefix("weft_lua_script_") || $0.hasPrefix("weft_authorization_")
+        || $0.hasPrefix("weft_lua_script_") || $0.hasPrefix("weft_lua_rollout_")
+        || $0.hasPrefix("weft_request_authentication_") || $0.hasPrefix("weft_authorization_")
         || $0.hasPrefix("weft_downstream_proxy_protocol_") || $0 == "weft_downstream_plain_connections_total"
         || ["weft_upstream_ejections_total", "weft_upstream_health_checks_total"].contains($0)
     }
