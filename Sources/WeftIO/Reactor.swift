@@ -70,11 +70,11 @@ public struct Reactor: ~Copyable {
   @inlinable @inline(__always)
   public func wait(milliseconds: Int32) -> Int { max(0, Int(epoll_wait(descriptor, events, batch, milliseconds))) }
 
-  /// The same with a limit in nanoseconds, for waits shorter than a millisecond; where the kernel knows no such call
-  /// (before 5.11), it does not wait.
-  public func wait(nanoseconds: UInt64) -> Int {
-    let n = cl_epoll_wait(descriptor, events, batch, nanoseconds)
-    return n == -ENOSYS ? wait(milliseconds: 0) : max(0, Int(n))
+  /// Gives what has come after a rest of so many nanoseconds, below a second, which no event cuts short.
+  public func rest(nanoseconds: UInt64) -> Int {
+    var time = timespec(tv_sec: 0, tv_nsec: Int(min(nanoseconds, 999_999_999)))
+    nanosleep(&time, nil)
+    return wait(milliseconds: 0)
   }
 
   @inlinable @inline(__always) public func token(_ i: Int) -> Token { Token(raw: events[i].data.u64) }

@@ -57,12 +57,6 @@ static inline ssize_t cl_socket_call(long number, int fd, const void *bytes, siz
   return result < 0 ? -errno : result;
 #endif
 }
-// epoll_pwait2(2), whose limit is in nanoseconds; a count or -errno.
-static inline int cl_epoll_wait(int descriptor, struct epoll_event *events, int count, uint64_t nanoseconds) {
-  struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
-  long result = syscall(SYS_epoll_pwait2, descriptor, events, count, &limit, NULL, 0);
-  return result < 0 ? -errno : (int)result;
-}
 static inline ssize_t cl_recv(int fd, void *bytes, size_t count) {
   return cl_socket_call(SYS_recvfrom, fd, bytes, count, 0);
 }

@@ -163,14 +163,14 @@ final class Worker {
     shutDown()
   }
 
-  /// Waits for events: until a timer is due, and as long as HTTP/2 sessions wait for more to write.
+  /// Waits for events: until a timer is due, or as long as HTTP/2 sessions wait for more to write.
   @inline(__always)
   private func wait() -> Int {
     if !deferred.isEmpty { return reactor.wait(milliseconds: 0) }
     if dirty.isEmpty { return reactor.wait(milliseconds: wheel.pointee.timeout(now: clock.pointee.milliseconds)) }
     let now = clock.pointee.now
     if holdsWritesUntil <= now { return reactor.wait(milliseconds: 0) }
-    return reactor.wait(nanoseconds: holdsWritesUntil &- now)
+    return reactor.rest(nanoseconds: holdsWritesUntil &- now)
   }
 
   @inline(__always)

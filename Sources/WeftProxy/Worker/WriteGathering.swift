@@ -1,8 +1,9 @@
-/// How long HTTP/2 sessions hold what they have to write, so that what comes from many peers one by one goes on together.
+/// How long a worker rests before HTTP/2 sessions write what they have to say, so that what comes from many peers one by
+/// one is read together and goes on together.
 ///
-/// A write to a socket costs more than all else that a worker does for a small request, and wakes the peer. Where many
-/// requests are under way, the next one is a matter of microseconds; to wait for it saves writes at both ends. What is
-/// added is a fraction of what requests take anyway, and nothing where the next one is not expected in time.
+/// To be woken, to read and to write costs more than all else that a worker does for a small request. Where many requests
+/// are under way, the next one is a matter of microseconds; to wait for it saves that at both ends. What is added is a
+/// fraction of what requests take anyway, and nothing where the next one is not expected in time.
 struct WriteGathering {
   /// At the most, in nanoseconds.
   private static let longest: UInt64 = 250_000
