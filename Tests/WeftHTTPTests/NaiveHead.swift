@@ -184,7 +184,9 @@ struct NaiveHead: Equatable {
     if bytes.isEmpty || bytes.contains(where: { $0 <= 0x20 || $0 >= 0x7f || $0 == 0x23 }) { return nil }
     let path = bytes.prefix { $0 != 0x3f }
     if path.contains(where: { [0x22, 0x3c, 0x3e, 0x5c].contains($0) }) { return nil }
-    if method == "CONNECT" { return target.contains(":") && isAuthority(target, needsPort: true) ? (target, target) : nil }
+    if method == "CONNECT" {
+      return target.contains(":") && isAuthority(target, needsPort: true) ? (target, target) : nil
+    }
     if target == "*" { return method == "OPTIONS" ? (target, nil) : nil }
     if target.starts(with: "/") { return (target, nil) }
     let lower = target.lowercased()
