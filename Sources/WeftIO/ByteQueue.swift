@@ -2,7 +2,7 @@ import Glibc
 
 /// Bytes that a socket did not take yet: a first-in-first-out chain of pool buffers.
 ///
-/// Empty, it costs its own 32 bytes and no buffer. The pool is passed to each call and must be the same one every time.
+/// Empty, it costs its own 24 bytes and no buffer. The pool is passed to each call and must be the same one every time.
 @frozen
 public struct ByteQueue: ~Copyable {
   /// Stands at the beginning of each buffer of the chain; `start..<end` counts from the buffer's beginning.
@@ -20,15 +20,21 @@ public struct ByteQueue: ~Copyable {
   @usableFromInline var tail: UnsafeMutablePointer<Segment>?
   /// Bytes that wait.
   @inlinable public var count: Int { waiting }
-  @usableFromInline var waiting = 0
+  @inlinable @inline(__always) var waiting: Int {
+    get { Int(held) }
+    set { held = UInt32(truncatingIfNeeded: newValue) }
+  }
+  /// 32 bits: what it may hold is far below 4 GiB.
+  @usableFromInline var held: UInt32 = 0
   /// How many bytes should wait at the most. It stops nobody: who appends asks `isFull`, and stops reading its source.
-  public var highWaterMark: Int
+  @inlinable public var highWaterMark: Int { Int(mark) }
+  @usableFromInline let mark: UInt32
 
   /// How many vectors `fill` and `flush` use at the most.
   @inlinable public static var vectorLimit: Int { 16 }
 
   @inlinable
-  public init(highWaterMark: Int = 65_536) { self.highWaterMark = highWaterMark }
+  public init(highWaterMark: UInt32 = 65_536) { mark = highWaterMark }
 
   /// Frees what `releaseAll` has not given back.
   @inlinable

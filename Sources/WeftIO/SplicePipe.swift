@@ -7,7 +7,11 @@ public struct SplicePipe: Sendable {
   private let readEnd: Int32
   private let writeEnd: Int32
   /// Bytes in it.
-  public private(set) var count = 0
+  public private(set) var count: Int {
+    get { Int(held) }
+    set { held = Int32(truncatingIfNeeded: newValue) }
+  }
+  private var held: Int32 = 0
 
   /// Bytes that it is made to hold; with less the kernel's default of 64 KiB stays.
   public static let size = 256 * 1024

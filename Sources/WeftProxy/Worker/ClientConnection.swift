@@ -44,7 +44,9 @@ struct ClientConnection: ~Copyable {
     case http2
   }
 
-  let slot: Int
+  // Ten thousand of these may idle, so every byte counts: fields stand in an order that leaves no gaps, the rare ones
+  // are behind a pointer, and what a request touches comes first.
+  private let number: UInt32
   var generation: UInt32 = 0
   /// -1: a stream has none.
   var fd: Int32 = -1
@@ -55,48 +57,107 @@ struct ClientConnection: ~Copyable {
   var sawEOF = false
   /// Close once the response is sent.
   var closeAfter = false
-  /// The parse loop runs further up the stack and goes on by itself.
-  var isParsing = false
-  var requests: UInt32 = 0
-  var lingered = 0
-  /// Of a tunnel: what it sends comes in bulk, so that splicing pays.
-  var isBulk = false
-  /// Of a tunnel: bytes on their way to it that are spliced.
-  var pipe: SplicePipe?
+  var input: Buffer
+  var exchange: ExchangeRef?
   var tls: TLSSession?
+  var output = ByteQueue()
+  var listener: ListenerRef?
+  var timer = TimerNode()
+  var requests: UInt32 = 0
+  /// Of HTTP/2: what a stream has, or a connection that carries streams. Others share one that nobody writes.
+  private var streamRecord: UnsafeMutablePointer<ClientStream>
   /// What is known of `tls` once its handshake is complete; retained, but by a stream, which has its connection's.
   var security: Unmanaged<DownstreamTLS>?
-  var input: Buffer
-  var output = ByteQueue()
-  var exchange: ExchangeRef?
-  var timer = TimerNode()
-  var listener: ListenerRef?
-  var stream = ClientStream()
-  var peer = SocketAddress()
+  private(set) var peer = SocketAddress()
+  /// The parse loop runs further up the stack and goes on by itself.
+  var isParsing = false
+  /// Of a tunnel: what it sends comes in bulk, so that splicing pays.
+  var isBulk = false
+  private var hasStreamRecord = false
   var local = SocketAddress()
-  /// The peer's address as text, for X-Forwarded-For; made once a connection.
-  private let text = MutableBytePointer.allocate(capacity: IPAddress.maximumTextLength)
-  private var textLength = 0
+  /// 0: the text is longer than 16 bytes and made when it is asked for.
+  private var peerTextLength: UInt8 = 0
+  var lingered: UInt32 = 0
+  /// The peer's address for X-Forwarded-For, made once a connection.
+  private var peerText: (UInt64, UInt64) = (0, 0)
+  /// Of a tunnel: bytes on their way to it that are spliced.
+  var pipe: SplicePipe?
 
-  init(slot: Int, pool: BufferPool) {
-    self.slot = slot
+  /// - Parameters:
+  ///   - slot: its number in the slab, below 2^32.
+  ///   - unused: what stands for `stream` as long as `useStream` was not called; outlives the connection.
+  init(slot: Int, pool: BufferPool, unused: UnsafeMutablePointer<ClientStream>) {
+    number = UInt32(truncatingIfNeeded: slot)
+    streamRecord = unused
     input = pool.none
   }
 
-  deinit { text.deallocate() }
+  deinit {
+    if hasStreamRecord {
+      streamRecord.deinitialize(count: 1)
+      streamRecord.deallocate()
+    }
+  }
+
+  @inline(__always) var slot: Int { Int(number) }
+
+  /// Written only after `useStream`.
+  @inline(__always) var stream: ClientStream {
+    _read { yield streamRecord.pointee }
+    nonmutating _modify { yield &streamRecord.pointee }
+  }
+
+  /// Makes `stream` its own. The slot keeps it for whom it serves next.
+  mutating func useStream() {
+    if hasStreamRecord { return }
+    streamRecord = .allocate(capacity: 1)
+    streamRecord.initialize(to: ClientStream())
+    hasStreamRecord = true
+  }
 
   /// A stream of an HTTP/2 connection, and no connection itself.
-  @inline(__always) var isStream: Bool { stream.id != 0 }
+  @inline(__always) var isStream: Bool { streamRecord.pointee.id != 0 }
   /// Of a stream: all that the client sent has been taken.
   var hasNothingMore: Bool { sawEOF && input.isEmpty && stream.received.isEmpty }
 
-  @inline(__always) var peerText: Bytes { Bytes(BytePointer(text), textLength) }
-
   mutating func setPeer(_ address: SocketAddress) {
     peer = address
-    var w = ByteWriter(text, IPAddress.maximumTextLength)
-    if address.ip == nil { w.append("unknown") } else { address.appendIP(to: &w) }
-    textLength = w.count
+    peerText = (0, 0)
+    peerTextLength = 0
+    guard let ip = address.ip, ip.isV4 else { return }
+    peerTextLength = withUnsafeMutableBytes(of: &peerText) { raw in
+      guard let base = raw.baseAddress else { return 0 }
+      var w = ByteWriter(base.assumingMemoryBound(to: UInt8.self), raw.count)
+      address.appendIP(to: &w)
+      return UInt8(truncatingIfNeeded: w.count)
+    }
+  }
+
+  /// Takes over the peer, and its text, of the connection whose stream it is.
+  mutating func copyPeer(of parent: borrowing ClientConnection) {
+    peer = parent.peer
+    peerText = parent.peerText
+    peerTextLength = parent.peerTextLength
+  }
+
+  /// The peer's address as text, for the time of the call; `unknown` without one (RFC 7239 6.2).
+  @inline(__always)
+  func withPeerText<R>(_ body: (Bytes) -> R) -> R {
+    if peerTextLength == 0 { return withLongPeerText(body) }
+    return withUnsafeBytes(of: peerText) { raw in
+      guard let base = raw.baseAddress else { return body(Bytes("unknown")) }
+      return body(Bytes(base.assumingMemoryBound(to: UInt8.self), Int(peerTextLength)))
+    }
+  }
+
+  private func withLongPeerText<R>(_ body: (Bytes) -> R) -> R {
+    guard peer.ip != nil else { return body(Bytes("unknown")) }
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: IPAddress.maximumTextLength) { text in
+      guard let base = text.baseAddress else { return body(Bytes("unknown")) }
+      var w = ByteWriter(base, text.count)
+      peer.appendIP(to: &w)
+      return body(w.bytes)
+    }
   }
 
   @inline(__always) var token: Token { Token(kind: Owner.client, slot: slot, generation: generation) }

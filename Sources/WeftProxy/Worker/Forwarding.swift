@@ -36,7 +36,9 @@ extension Worker {
     let mode = settings.forwarding.forwardedFor
     if mode == .off { return }
     if s.pointee.request.headers.find(.xForwardedFor) == nil {
-      s.pointee.request.headers.add(literal: "x-forwarded-for", c.pointee.peerText, known: .xForwardedFor)
+      c.pointee.withPeerText {
+        _ = s.pointee.request.headers.add(literal: "x-forwarded-for", $0, known: .xForwardedFor)
+      }
       return
     }
     var w = ByteWriter(scratch, Self.forwardedLimit + 128)
@@ -46,7 +48,7 @@ extension Worker {
       if n > 0 && w.count > 0 { w.append(", ") }
     }
     s.pointee.request.headers.remove(.xForwardedFor)
-    w.append(c.pointee.peerText)
+    c.pointee.withPeerText { w.append($0) }
     s.pointee.request.headers.add(Names.xForwardedFor, w.bytes)
   }
 

@@ -47,7 +47,7 @@ extension Worker {
       close(fd)
       return
     }
-    let c = clients.take { ClientConnection(slot: $0, pool: pool) }
+    let c = clients.take { ClientConnection(slot: $0, pool: pool, unused: unusedStream) }
     do {
       try reactor.add(fd, c.pointee.token)
     } catch {

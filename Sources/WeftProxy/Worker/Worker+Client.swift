@@ -291,7 +291,7 @@ extension Worker {
 
   /// Milliseconds.
   static let lingerTime: UInt32 = 2_000
-  static let lingerBytes = 1024 * 1024
+  static let lingerBytes: UInt32 = 1024 * 1024
 
   private func discardInput(_ c: ClientRef) {
     while c.pointee.readable {
@@ -300,7 +300,7 @@ extension Worker {
       c.pointee.input.end = 0
       switch fill(c) {
       case .bytes:
-        c.pointee.lingered &+= c.pointee.input.count
+        c.pointee.lingered &+= UInt32(truncatingIfNeeded: c.pointee.input.count)
         if c.pointee.lingered > Self.lingerBytes { return closeClient(c) }
       case .wouldBlock: break
       case .closed: return closeClient(c)

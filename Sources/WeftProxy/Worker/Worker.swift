@@ -29,6 +29,8 @@ final class Worker {
   let pipes = SplicePipes(limit: Worker.pipeLimit, keep: Worker.pipesKept)
 
   let clients = Slab<ClientConnection>()
+  /// Stands for the HTTP/2 part of connections that have none; nobody writes it.
+  let unusedStream = UnsafeMutablePointer<ClientStream>.allocate(capacity: 1)
   let upstreams = Slab<UpstreamConnection>()
   let exchanges = Slab<ProxyExchange>()
   var listeners: ContiguousArray<ListenerRef?> = []
@@ -107,6 +109,7 @@ final class Worker {
     context = start.context
     metrics = WorkerMetrics(start.families, start.context.metrics, worker: start.index)
     clock = start.context.clock
+    unusedStream.initialize(to: ClientStream())
     reactor = try Reactor(batch: 512)
     routing.initialize(to: try RouteScratch())
     wheel = .allocate(capacity: 1)
@@ -120,6 +123,8 @@ final class Worker {
   }
 
   deinit {
+    unusedStream.deinitialize(count: 1)
+    unusedStream.deallocate()
     gathering.deallocate()
     wheel.deinitialize(count: 1)
     wheel.deallocate()

@@ -80,7 +80,7 @@ final class ClientSession: HTTP2Session {
     let c = client(context)
     // A response that is complete already wants no more of the request.
     if c.pointee.phase == .draining {
-      c.pointee.lingered &+= bytes.count
+      c.pointee.lingered &+= UInt32(truncatingIfNeeded: bytes.count)
       if c.pointee.lingered <= Worker.lingerBytes { consumed(stream, bytes.count) } else { worker.note(c, .surplus) }
       return
     }

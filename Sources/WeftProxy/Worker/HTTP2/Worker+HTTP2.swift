@@ -20,6 +20,7 @@ extension Worker {
     do throws(HTTP2Failure) {
       guard let l = c.pointee.listener else { return closeClient(c) }
       let session = try ClientSession(self, c, settings.http2, http2Metrics(of: l))
+      c.pointee.useStream()
       c.pointee.stream.session = .passRetained(session)
     } catch {
       control.limitedLog.log(.warning, "cannot begin an HTTP/2 session: \(error)")

@@ -10,7 +10,7 @@ extension Worker {
   func openStream(_ id: Int32, _ session: ClientSession) -> ClientRef? {
     let parent = session.connection
     if session.isLeaving || streamsActive >= Self.maxStreams { return nil }
-    let c = clients.take { ClientConnection(slot: $0, pool: pool) }
+    let c = clients.take { ClientConnection(slot: $0, pool: pool, unused: unusedStream) }
     streamsActive &+= 1
     c.pointee.fd = -1
     c.pointee.phase = .head
@@ -20,12 +20,13 @@ extension Worker {
     c.pointee.isParsing = false
     c.pointee.requests = 0
     c.pointee.lingered = 0
-    c.pointee.setPeer(parent.pointee.peer)
+    c.pointee.copyPeer(of: parent.pointee)
     c.pointee.local = parent.pointee.local
     c.pointee.listener = parent.pointee.listener
     // The connection outlives its streams.
     c.pointee.security = parent.pointee.security
     c.pointee.timer.token = c.pointee.token.raw
+    c.pointee.useStream()
     c.pointee.stream.id = id
     c.pointee.stream.session = .passUnretained(session)
     c.pointee.stream.notices = []
@@ -251,7 +252,7 @@ extension Worker {
     let waiting = c.pointee.stream.received.count
     c.pointee.stream.received.releaseAll(pool)
     c.pointee.stream.lingers = true
-    c.pointee.lingered &+= waiting
+    c.pointee.lingered &+= UInt32(truncatingIfNeeded: waiting)
     if c.pointee.lingered > Self.lingerBytes { return stopLingering(c) }
     session._withUnsafeGuaranteedRef { $0.consumed(c.pointee.stream.id, waiting) }
     setTimer(c, Self.lingerTime)
