@@ -91,6 +91,21 @@ struct MessageTests {
     #expect(scene.backend.connections.count == 1)
   }
 
+  @Test("who says that no more follows gets all of a response, however late it reads, and then an orderly end")
+  func closesBehindAll() throws {
+    let scene = try Scene()
+    defer { scene.stop() }
+    for request in [HTTPText.get("/big?n=4000000", ["connection: close"]), "GET /big?n=4000000 HTTP/1.0\r\n\r\n"] {
+      let client = try scene.client()
+      try client.send(request)
+      // The proxy has long closed its end by the time that most of this is read.
+      try eventually("the request") { scene.backend.requests.count > 0 }
+      pause(milliseconds: 200)
+      #expect(try client.response().body == BackendPaths.pattern(4_000_000))
+      #expect(try client.ends())
+    }
+  }
+
   @Test("50 pipelined requests of all kinds are answered in order")
   func pipelining() throws {
     let scene = try Scene()

@@ -74,6 +74,8 @@ struct ClientConnection: ~Copyable {
   /// Of a tunnel: what it sends comes in bulk, so that splicing pays.
   var isBulk = false
   private var hasStreamRecord = false
+  /// The client has said that its last request, which is here, is the last one (RFC 9112 9.6).
+  var saysNoMore = false
   var local = SocketAddress()
   /// 0: the text is longer than 16 bytes and made when it is asked for.
   private var peerTextLength: UInt8 = 0

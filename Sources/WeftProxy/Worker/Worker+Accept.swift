@@ -61,11 +61,12 @@ extension Worker {
     c.pointee.sawEOF = false
     c.pointee.closeAfter = false
     c.pointee.isParsing = false
+    c.pointee.saysNoMore = false
     c.pointee.requests = 0
     c.pointee.lingered = 0
     c.pointee.security = nil
     c.pointee.setPeer(peer)
-    c.pointee.local = Socket.localAddress(fd)
+    c.pointee.local = l.pointee.isExact ? l.pointee.address : Socket.localAddress(fd)
     c.pointee.listener = l
     c.pointee.timer.token = c.pointee.token.raw
     l.pointee.connections &+= 1

@@ -281,6 +281,10 @@ extension Worker {
   /// client closes, or for a second or two at the most. A plain close with bytes unread would reset the connection.
   func closeGently(_ c: ClientRef) {
     if c.pointee.sawEOF && c.pointee.input.isEmpty { return closeClient(c) }
+    // Who says that nothing follows sends nothing that would reset the connection. (In TLS it may: an alert.)
+    if c.pointee.saysNoMore && c.pointee.tls == nil && !c.pointee.readable && c.pointee.input.isEmpty {
+      return closeClient(c)
+    }
     if let x = c.pointee.exchange { releaseExchange(x) }
     Transport.shutdownWrite(c.pointee.fd, c.pointee.tls)
     c.pointee.phase = .lingering

@@ -13,6 +13,7 @@ extension Worker {
       || (settings.maxRequestsPerConnection != 0 && c.pointee.requests >= settings.maxRequestsPerConnection)
     if s.pointee.request.framing == .none {
       x.pointee.requestDone = true
+      if !s.pointee.request.keepAlive { c.pointee.saysNoMore = true }
       stopTimer(c)
     } else {
       x.pointee.requestDone = false

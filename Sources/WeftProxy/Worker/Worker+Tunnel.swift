@@ -186,7 +186,12 @@ extension Worker {
         return !result.failed
       }
       c.pointee.input.end &+= result.raw
-      if result.raw == space && canSplice(c, u) { c.pointee.isBulk = true }
+      if result.raw == space {
+        if canSplice(c, u) { c.pointee.isBulk = true }
+      } else if !c.pointee.isStream, !c.pointee.sawEOF, Transport.isEmptied(c.pointee.tls, by: result.raw, of: space) {
+        // As in `fill`: asking once more would cost a system call a message.
+        c.pointee.readable = false
+      }
     }
     let n = c.pointee.input.count
     let result = send(u, c.pointee.input.readPointer, n)
@@ -224,7 +229,12 @@ extension Worker {
         return !result.failed
       }
       u.pointee.input.end &+= result.raw
-      if result.raw == space && canSplice(c, u) { u.pointee.isBulk = true }
+      if result.raw == space {
+        if canSplice(c, u) { u.pointee.isBulk = true }
+      } else if !u.pointee.isStream, !u.pointee.sawEOF, Transport.isEmptied(u.pointee.tls, by: result.raw, of: space) {
+        // As in `fill`: asking once more would cost a system call a message.
+        u.pointee.readable = false
+      }
     }
     let n = u.pointee.input.count
     let result = send(c, u.pointee.input.readPointer, n)

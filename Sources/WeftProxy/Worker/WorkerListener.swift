@@ -7,6 +7,8 @@ typealias ListenerRef = UnsafeMutablePointer<WorkerListener>
 struct WorkerListener: ~Copyable {
   let slot: Int
   let address: SocketAddress
+  /// `address` is one address and port, and therefore what its connections have at this end.
+  let isExact: Bool
   var fd: Int32
   var name: OwnedBytes
   /// Index in the present snapshot's listeners; -1: removed, its connections are being drained.
@@ -32,6 +34,7 @@ struct WorkerListener: ~Copyable {
   init(slot: Int, address: SocketAddress, fd: Int32, name: OwnedBytes, index: Int, metrics: ListenerMetrics) {
     self.slot = slot
     self.address = address
+    isExact = address.port != 0 && address.ip.map { !$0.isUnspecified } ?? false
     self.fd = fd
     self.name = name
     self.index = index
