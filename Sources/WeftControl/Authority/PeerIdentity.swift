@@ -15,12 +15,11 @@ struct PeerIdentity: Sendable {
   /// - Throws: `IdentityError` when there is none, it is not good, or it was revoked.
   static func authenticate(_ context: ServerContext, _ authority: Authority) async throws -> PeerIdentity {
     guard let transport = context.transportSpecific as? HTTP2ServerTransport.Posix.Context,
-      let chain = transport.peerCertificateChain
+      let leaf = transport.peerCertificate
     else {
       throw IdentityError("this call needs the client certificate of a workload: join with a token first")
     }
-    let id = try await authority.trust.workload(Array(chain))
-    let leaf = chain.leaf
+    let id = try await authority.trust.workload(transport.peerCertificateChain.map(Array.init) ?? [leaf])
     if await authority.isRevoked(id, issued: leaf.issuedAt) {
       throw IdentityError("\(id) was revoked: a new join token lets it in again")
     }

@@ -37,7 +37,7 @@ extension DiscoveryHub: MeshStatus {
   func waiting(_ id: String) -> (outstanding: Int, names: Int)? {
     guard let number = registry[id]?.stream, let stream = streams[number] else { return nil }
     return (
-      stream.kinds.values.count { $0.outstanding != nil }, stream.kinds.values.reduce(0) { $0 + $1.pending.count }
+      stream.kinds.count { $0.outstanding != nil }, stream.kinds.reduce(0) { $0 + $1.pending.count }
     )
   }
 

@@ -81,7 +81,7 @@ extension DiscoveryHub {
   private func mark(_ kind: ResourceKind, _ name: String, _ concerned: Set<UInt64>?) {
     for number in concerned ?? [] {
       guard let stream = streams[number] else { continue }
-      stream.kinds[kind]?.pending.insert(name)
+      if let place = stream.place(kind) { stream.change(place) { _ = $0.pending.insert(name) } }
       wake(stream)
     }
   }

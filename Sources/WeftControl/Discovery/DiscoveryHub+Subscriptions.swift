@@ -7,34 +7,37 @@ extension DiscoveryHub {
   private typealias Limits = ProxyStream.Limits
 
   func subscribe(_ stream: ProxyStream, _ message: Weft_Discovery_V1_Subscription) throws {
-    let (kind, type) = try shared(message.type)
-    let isNew = stream.kinds[kind] == nil
-    guard !isNew || stream.kinds.count < Limits.kinds else {
+    let type = try shared(message.type)
+    let known = stream.place(type.kind)
+    guard known != nil || stream.kinds.count < Limits.kinds else {
       throw RPCError(code: .resourceExhausted, message: "a stream takes at most \(Limits.kinds) types")
     }
-    // Taken out while it is changed, so that its tables are not copied.
-    var state = stream.kinds.removeValue(forKey: kind) ?? ProxyStream.Kind(type: type)
-    // Whatever happens: `close` finds by it what to take back.
-    defer { stream.kinds[kind] = state }
-    for name in message.unsubscribe { unsubscribe(stream, kind, &state, name) }
-    if isNew { try hold(&state, message.held) }
-    for name in message.subscribe {
-      guard (1...Limits.nameBytes).contains(name.utf8.count) else {
-        throw RPCError(code: .invalidArgument, message: "a name takes 1 to \(Limits.nameBytes) bytes")
-      }
-      let name = shared(kind, name)
-      if state.subscriptions.insert(name).inserted {
-        stream.names += 1
-        subscribers[kind, default: [:]][name, default: []].insert(stream.number)
-      }
-      guard stream.names <= Limits.names else {
-        throw RPCError(code: .resourceExhausted, message: "a stream takes at most \(Limits.names) subscriptions")
-      }
-      state.unanswered.insert(name)
-      state.pending.formUnion(index.names(kind, name))
-      if name.utf8.first != UInt8(ascii: "@") && name != "*" { state.pending.insert(name) }
+    // Whatever happens, the kind is there: `close` finds by it what to take back.
+    try stream.change(known ?? stream.add(type)) { state in
+      for name in message.unsubscribe { unsubscribe(stream, &state, name) }
+      if known == nil { try hold(&state, message.held) }
+      state.subscriptions.reserve(state.subscriptions.count + message.subscribe.count)
+      for name in message.subscribe { try subscribe(stream, &state, name) }
     }
     wake(stream)
+  }
+
+  private func subscribe(_ stream: ProxyStream, _ state: inout StreamKind, _ name: String) throws {
+    guard (1...Limits.nameBytes).contains(name.utf8.count) else {
+      throw RPCError(code: .invalidArgument, message: "a name takes 1 to \(Limits.nameBytes) bytes")
+    }
+    let kind = state.type.kind
+    let name = shared(kind, name)
+    if state.subscriptions.insert(name) {
+      stream.names += 1
+      subscribers[kind, default: [:]][name, default: []].insert(stream.number)
+    }
+    guard stream.names <= Limits.names else {
+      throw RPCError(code: .resourceExhausted, message: "a stream takes at most \(Limits.names) subscriptions")
+    }
+    state.unanswered.insert(name)
+    state.pending.formUnion(index.names(kind, name))
+    if name.utf8.first != UInt8(ascii: "@") && name != "*" { state.pending.insert(name) }
   }
 
   static func kind(_ type: String) throws -> ResourceKind {
@@ -46,24 +49,23 @@ extension DiscoveryHub {
     return kind
   }
 
-  private func unsubscribe(
-    _ stream: ProxyStream, _ kind: ResourceKind, _ state: inout ProxyStream.Kind, _ name: String
-  ) {
+  private func unsubscribe(_ stream: ProxyStream, _ state: inout StreamKind, _ name: String) {
     guard state.subscriptions.remove(name) != nil else { return }
+    let kind = state.type.kind
     stream.names -= 1
     removeSubscriber(stream.number, kind, name)
     state.unanswered.remove(name)
-    let found = name == "*" ? Array(state.sent.keys) : Array(index.names(kind, name)) + [name]
-    for name in found where state.sent[name] != nil {
+    let found = name == "*" ? state.sent.names : Array(index.names(kind, name)) + [name]
+    for name in found where state.sent.contains(name) {
       // Another subscription may find it as well.
       if let resource = index.resource(kind, name), state.isSubscribed(to: resource) { continue }
-      state.sent[name] = nil
+      state.sent.remove(name)
       state.pending.remove(name)
     }
   }
 
   /// What the proxy brings from its last stream: only what differs is sent, and what is gone is said.
-  private func hold(_ state: inout ProxyStream.Kind, _ held: [String: String]) throws {
+  private func hold(_ state: inout StreamKind, _ held: [String: String]) throws {
     guard held.count <= Limits.names, held.keys.allSatisfy({ $0.utf8.count <= Limits.nameBytes }) else {
       throw RPCError(code: .resourceExhausted, message: "a proxy holds at most \(Limits.names) resources of a type")
     }
@@ -74,11 +76,11 @@ extension DiscoveryHub {
   }
 
   /// A type as all streams share it.
-  private func shared(_ type: String) throws -> (ResourceKind, String) {
-    if let place = types.index(forKey: type) { return (types.values[place], types.keys[place]) }
-    let kind = try Self.kind(type)
-    if types.count < Limits.types { types[type] = kind }
-    return (kind, type)
+  private func shared(_ type: String) throws -> StreamKind.Name {
+    if let known = types[type] { return known }
+    let name = StreamKind.Name(type, try Self.kind(type))
+    if types.count < Limits.types { types[type] = name }
+    return name
   }
 
   /// The same text, from the table that all streams share.
@@ -94,15 +96,21 @@ extension DiscoveryHub {
   }
 
   /// The next delta of a kind; nil when there is nothing to say, or the last one is not acknowledged yet.
-  func delta(_ stream: ProxyStream, _ kind: ResourceKind) -> Weft_Discovery_V1_Delta? {
-    guard stream.kinds[kind]?.isWaiting == true, var state = stream.kinds.removeValue(forKey: kind) else { return nil }
-    defer { stream.kinds[kind] = state }
+  func delta(_ stream: ProxyStream, _ place: Int) -> Weft_Discovery_V1_Delta? {
+    guard stream.kinds[place].isWaiting else { return nil }
+    return stream.change(place) { delta(stream, &$0) }
+  }
+
+  private func delta(_ stream: ProxyStream, _ state: inout StreamKind) -> Weft_Discovery_V1_Delta? {
+    let kind = state.type.kind
     var delta = Weft_Discovery_V1_Delta()
     var bytes = 0
-    for name in state.pending.sorted() {
+    let pending = state.pending.sorted()
+    state.sent.reserve(state.sent.count + pending.count { !state.sent.contains($0) && index.resource(kind, $0) != nil })
+    for name in pending {
       if bytes >= Limits.deltaBytes || delta.resources.count >= Limits.deltaResources { break }
       state.pending.remove(name)
-      if let resource = index.resource(kind, name), isVisible(resource, kind, state, stream) {
+      if let resource = index.resource(kind, name), isVisible(resource, state, stream) {
         if state.sent[name] == resource.version { continue }
         state.sent[resource.name] = resource.version
         var found = Weft_Discovery_V1_DiscoveredResource()
@@ -112,7 +120,7 @@ extension DiscoveryHub {
         delta.resources.append(found)
         bytes += resource.body.count + resource.name.utf8.count + 64
       } else {
-        let had = state.sent.removeValue(forKey: name) != nil
+        let had = state.sent.remove(name) != nil
         if had || state.unanswered.contains(name) { delta.removed.append(name) }
         if had { withdraw(stream, kind, name) }
       }
@@ -125,18 +133,18 @@ extension DiscoveryHub {
     }
     if delta.resources.isEmpty && delta.removed.isEmpty && delta.answered.isEmpty { return nil }
     stream.nonces += 1
-    delta.type = state.type
+    delta.type = state.type.text
     delta.nonce = String(stream.nonces)
     delta.revision = index.revision
-    state.outstanding = ProxyStream.Outstanding(
+    state.outstanding = StreamKind.Outstanding(
       nonce: delta.nonce, names: delta.resources.map(\.name), revision: delta.revision)
     return delta
   }
 
   private func isVisible(
-    _ resource: IndexedResource, _ kind: ResourceKind, _ state: ProxyStream.Kind, _ stream: ProxyStream
+    _ resource: IndexedResource, _ state: StreamKind, _ stream: ProxyStream
   ) -> Bool {
-    guard kind == DiscoveryIndex.secret else { return state.isSubscribed(to: resource) }
+    guard state.type.kind == DiscoveryIndex.secret else { return state.isSubscribed(to: resource) }
     // Secrets are found by their names alone.
     guard state.subscriptions.contains(resource.name) else { return false }
     let id = stream.peer.id
@@ -150,14 +158,14 @@ extension DiscoveryHub {
     _ stream: ProxyStream, _ id: String, _ message: Weft_Discovery_V1_Acknowledgement
   ) throws {
     let kind = try Self.kind(message.type)
-    guard let state = stream.kinds[kind], let nonce = UInt64(message.nonce), nonce <= stream.nonces else {
+    guard let place = stream.place(kind), let nonce = UInt64(message.nonce), nonce <= stream.nonces else {
       throw RPCError(
         code: .invalidArgument,
         message: "no delta of \(message.type.prefix(80)) with nonce \"\(message.nonce.prefix(20))\" was sent")
     }
     let refused = Set(message.errors.lazy.filter { !$0.message.isEmpty }.map(\.name))
-    if let outstanding = state.outstanding, outstanding.nonce == message.nonce {
-      stream.kinds[kind]?.outstanding = nil
+    if let outstanding = stream.kinds[place].outstanding, outstanding.nonce == message.nonce {
+      stream.change(place) { $0.outstanding = nil }
       for name in outstanding.names where !refused.contains(name) { withdraw(stream, kind, name) }
       stream.revision = max(stream.revision, outstanding.revision)
       let revision = stream.revision
@@ -169,7 +177,9 @@ extension DiscoveryHub {
       wake(stream)
     }
     for error in message.errors {
-      guard let sent = state.sent[error.name], error.version.isEmpty || error.version == sent.text else { continue }
+      guard let sent = stream.kinds[place].sent[error.name], error.version.isEmpty || error.version == sent.text else {
+        continue
+      }
       if error.message.isEmpty {
         withdraw(stream, kind, error.name)
       } else {

@@ -38,7 +38,7 @@ actor DiscoveryHub {
   /// Who subscribes to what.
   var subscribers: [ResourceKind: [String: Set<UInt64>]] = [:]
   /// Types that streams have named.
-  var types: [String: ResourceKind] = [:]
+  var types: [String: StreamKind.Name] = [:]
   var registry = ProxyRegistry()
   var changes: DiscoveryIndex.Changes = [:]
   var firstChange: ContinuousClock.Instant?
@@ -90,9 +90,10 @@ actor DiscoveryHub {
   @discardableResult
   func close(_ number: UInt64) async -> Bool {
     guard let stream = streams.removeValue(forKey: number) else { return false }
-    for (kind, state) in stream.kinds {
-      for name in state.subscriptions { removeSubscriber(number, kind, name) }
+    for state in stream.kinds {
+      for name in state.subscriptions.names { removeSubscriber(number, state.type.kind, name) }
     }
+    stream.forget()
     if let id = stream.id, registry[id]?.stream == number {
       let now = now
       registry.update(id) { record in
@@ -108,10 +109,18 @@ actor DiscoveryHub {
   }
 
   /// A message of a proxy.
+  ///
+  /// It does not wait for anything: what the reader of a stream waits in, it keeps the memory of for as long as it lives.
+  /// - Returns: what is left to do, in a task of its own.
   /// - Throws: `RPCError` for what no proxy may send; the stream ends with it.
-  func receive(_ message: Weft_Discovery_V1_ProxyMessage, on number: UInt64) async throws {
-    guard let stream = streams[number], stream.goodbye == nil else { return }
-    if case .hello(let hello)? = message.message { return try greet(stream, hello) }
+  func receive(
+    _ message: Weft_Discovery_V1_ProxyMessage, on number: UInt64
+  ) throws -> (@Sendable () async throws -> Void)? {
+    guard let stream = streams[number], stream.goodbye == nil else { return nil }
+    if case .hello(let hello)? = message.message {
+      try greet(stream, hello)
+      return nil
+    }
     guard let id = stream.id else {
       throw RPCError(code: .failedPrecondition, message: "the first message of a stream is hello")
     }
@@ -122,11 +131,11 @@ actor DiscoveryHub {
       guard stream.kind == .sidecar else {
         throw RPCError(code: .permissionDenied, message: "\(id) is a gateway: only sidecars report workloads")
       }
-      do {
-        try await workloads.report(
-          report, of: stream.peer.id, instance: registry[id]?.status.instance ?? "", on: number)
-      } catch let error as WorkloadRegistrar.Refused {
-        throw RPCError(code: .invalidArgument, message: error.description)
+      let (workloads, identity, instance) = (workloads, stream.peer.id, registry[id]?.status.instance ?? "")
+      return {
+        do { try await workloads.report(report, of: identity, instance: instance, on: number) } catch let error
+          as WorkloadRegistrar.Refused
+        { throw RPCError(code: .invalidArgument, message: error.description) }
       }
     case .telemetry(let report):
       telemetry.add(report)
@@ -138,6 +147,7 @@ actor DiscoveryHub {
     case .bundle(let report): note(stream, id, report)
     case .hello, nil: break
     }
+    return nil
   }
 
   private func greet(_ stream: ProxyStream, _ hello: Weft_Discovery_V1_Hello) throws {
@@ -239,9 +249,8 @@ actor DiscoveryHub {
     }
     if !stream.first.isEmpty { return .message(stream.first.removeFirst()) }
     guard isReady, stream.id != nil else { return .nothing }
-    // A copy of the names, not of the table, which is changed on the way.
-    for kind in Array(stream.kinds.keys) {
-      if let delta = delta(stream, kind) {
+    for place in stream.kinds.indices {
+      if let delta = delta(stream, place) {
         var message = Weft_Discovery_V1_ControlMessage()
         message.delta = delta
         return .message(message)

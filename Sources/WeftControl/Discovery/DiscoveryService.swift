@@ -21,7 +21,11 @@ struct DiscoveryService: Weft_Discovery_V1_Discovery.SimpleServiceProtocol {
     let peer = try await authenticate(context)
     let number = try await hub.open(peer, response)
     // A task of its own that can be ended alone: when the call itself were cancelled, its status could not be sent.
-    let reader = Task { for try await message in request { try await hub.receive(message, on: number) } }
+    let reader = Task {
+      for try await message in request {
+        if let rest = try await hub.receive(message, on: number) { try await Task(operation: rest).value }
+      }
+    }
     await hub.attach(number) { reader.cancel() }
     let result = await withTaskCancellationHandler {
       await reader.result

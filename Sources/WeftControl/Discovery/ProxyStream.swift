@@ -25,26 +25,6 @@ final class ProxyStream {
     static let bundles = 1_000
   }
 
-  /// The state of one kind.
-  struct Kind {
-    /// As the proxy writes it.
-    let type: String
-    var subscriptions: Set<String> = []
-    /// What the proxy has.
-    var sent: [String: ResourceVersion] = [:]
-    /// Names that may differ from what it has.
-    var pending: Set<String> = []
-    /// Subscriptions that no delta has answered yet.
-    var unanswered: Set<String> = []
-    var outstanding: Outstanding?
-  }
-
-  struct Outstanding {
-    let nonce: String
-    let names: [String]
-    let revision: UInt64
-  }
-
   let number: UInt64
   let peer: PeerIdentity
   let response: Response
@@ -58,7 +38,8 @@ final class ProxyStream {
   /// nil until `hello`.
   var id: String?
   var kind = ProxyStatus.Kind.gateway
-  var kinds: [ResourceKind: Kind] = [:]
+  /// In the order in which it subscribed to them. A few dozen at most, hence a list.
+  private(set) var kinds: [StreamKind] = []
   /// Subscriptions of all kinds.
   var names = 0
   /// Deltas that were sent.
@@ -84,19 +65,30 @@ final class ProxyStream {
     reader?()
   }
 
-  var isSynced: Bool {
-    kinds.values.allSatisfy { $0.pending.isEmpty && $0.unanswered.isEmpty && $0.outstanding == nil }
+  func place(_ kind: ResourceKind) -> Int? { kinds.firstIndex { $0.type.kind == kind } }
+
+  subscript(kind: ResourceKind) -> StreamKind? { place(kind).map { kinds[$0] } }
+
+  func add(_ type: StreamKind.Name) -> Int {
+    // Not twice as many places as are needed.
+    if kinds.count == kinds.capacity { kinds.reserveCapacity(kinds.count + 4) }
+    kinds.append(StreamKind(type: type))
+    return kinds.count - 1
   }
-}
 
-extension ProxyStream.Kind {
-  init(type: String) { self.type = type }
+  /// Changes what is known of a kind, in place.
+  func change<Result>(_ place: Int, _ body: (inout StreamKind) throws -> Result) rethrows -> Result {
+    // Taken out while it is changed, so that neither its tables are copied nor the list is in use meanwhile.
+    var state = StreamKind(type: kinds[place].type)
+    swap(&state, &kinds[place])
+    defer { kinds[place] = state }
+    return try body(&state)
+  }
 
-  /// Whether a delta may be due.
-  var isWaiting: Bool { outstanding == nil && !(pending.isEmpty && unanswered.isEmpty) }
+  /// All that it asked for is no longer known.
+  func forget() { kinds = [] }
 
-  func isSubscribed(to resource: IndexedResource) -> Bool {
-    subscriptions.contains(resource.name) || resource.keys.contains { subscriptions.contains($0) }
-      || subscriptions.contains("*")
+  var isSynced: Bool {
+    kinds.allSatisfy { $0.pending.isEmpty && $0.unanswered.isEmpty && $0.outstanding == nil }
   }
 }

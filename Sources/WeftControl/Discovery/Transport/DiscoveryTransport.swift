@@ -34,7 +34,12 @@ enum DiscoveryTransport {
           [RightSizedWrites(), tls.handler(), RightSizedReads()], position: .first)
         // A buffer that a connection grew while it was busy stays with it: messages of proxies are small.
         try channel.syncOptions?.setOption(
-          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 8_192))
+          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 1_024))
+      }
+    }
+    config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { channel in
+      channel.eventLoop.makeCompletedFuture {
+        try channel.pipeline.syncOperations.addHandler(LastWrite(), position: .first)
       }
     }
     return HTTP2ServerTransport.Posix(

@@ -9,28 +9,23 @@ final class RightSizedReads: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias InboundOut = ByteBuffer
 
+  /// Bytes that are passed on at a time: HTTP/2 keeps a buffer as large as the largest part that it had to put together.
+  private static let part = 512
+
   private var spare = SparePages()
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data)
-    var copy = context.channel.allocator.buffer(capacity: bytes.readableBytes)
-    copy.writeImmutableBuffer(bytes)
-    spare.release(bytes, isRead: true)
-    context.fireChannelRead(wrapInboundOut(copy))
-  }
-}
-
-/// Gives back what TLS keeps for writing and hardly ever fills.
-///
-/// Before TLS in the pipeline, next to the socket.
-final class RightSizedWrites: ChannelOutboundHandler {
-  typealias OutboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
-
-  private var spare = SparePages()
-
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    spare.release(unwrapOutboundIn(data))
-    context.write(data, promise: promise)
+    // Copied before anything is passed on: whoever gets the first part may cause the next read.
+    var parts: [ByteBuffer] = []
+    var rest = bytes.readableBytesView[...]
+    while !rest.isEmpty {
+      var part = context.channel.allocator.buffer(capacity: min(rest.count, Self.part))
+      part.writeBytes(rest.prefix(Self.part))
+      parts.append(part)
+      rest = rest.dropFirst(Self.part)
+    }
+    spare.release(bytes)
+    for part in parts { context.fireChannelRead(wrapInboundOut(part)) }
   }
 }

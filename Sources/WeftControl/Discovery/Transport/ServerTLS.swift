@@ -51,8 +51,10 @@ final class ServerTLS: Sendable {
       context: context,
       customVerificationCallbackWithMetadata: { certificates, promise in
         guard !certificates.isEmpty, certificates.count <= 16 else { return promise.succeed(.failed) }
-        // Passed on as they came; nothing trusts them before `PeerIdentity` has verified them.
-        promise.succeed(.certificateVerified(VerificationMetadata(ValidatedCertificateChain(certificates))))
+        // Passed on as they came; nothing trusts them before `PeerIdentity` has verified them. A certificate that comes
+        // alone is found at the connection, which keeps it anyway.
+        let chain = certificates.count > 1 ? ValidatedCertificateChain(certificates) : nil
+        promise.succeed(.certificateVerified(VerificationMetadata(chain)))
       })
   }
 
