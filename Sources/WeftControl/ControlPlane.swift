@@ -152,27 +152,30 @@ public final class ControlPlane: Sendable {
   /// Serves until `stop`.
   /// - Parameter others: services beside discovery. When one ends or fails, all end.
   public func run(with others: [@Sendable (ControlPlane) async throws -> Void] = []) async throws {
-    do {
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { await self.hub.follow() }
-        group.addTask { await self.workloads.run() }
-        group.addTask { await self.view.run() }
-        group.addTask { await self.authority.run() }
-        group.addTask { await self.tls.run() }
-        group.addTask { await self.sweep() }
-        if let shared = self.registry.shared { group.addTask { await shared.run() } }
-        group.addTask { try await self.serve() }
-        for other in others { group.addTask { try await other(self) } }
-        group.addTask { await self.end() }
-        defer { group.cancelAll() }
-        try await group.next()
-      }
-    } catch {
-      await store.close()
-      throw error
-    }
-    await store.close()
+    var parts = [
+      ServiceSet.Part("discovery's view of the store") { await self.hub.follow() },
+      ServiceSet.Part("workloads' leases") { await self.workloads.run() },
+      ServiceSet.Part("the view of other replicas") { await self.view.run() },
+      ServiceSet.Part("the certificate authority") { await self.authority.run() },
+      ServiceSet.Part("the server's certificate") { await self.tls.run() },
+      ServiceSet.Part("the sweeper") { await self.sweep() },
+      ServiceSet.Part("discovery's server") { try await self.serve() },
+      ServiceSet.Part("the goodbye") { await self.end() },
+    ]
+    if let shared = registry.shared { parts.append(ServiceSet.Part("shared archives") { await shared.run() }) }
+    for other in others { parts.append(ServiceSet.Part("the API and rollouts") { try await other(self) }) }
+    let result = await ServiceSet(parts, patience: Self.patience, log: log).run()
+    // What it has acknowledged lies on disk: nothing is lost when it cannot be closed in order.
+    let closing = [
+      ServiceSet.Part("the store") { await self.store.close() },
+      ServiceSet.Part("waiting for it") { try await Task.sleep(for: Self.patience) },
+    ]
+    _ = await ServiceSet(closing, patience: .seconds(1), log: log).run()
+    try result.get()
   }
+
+  /// How long whatever has been told to end may take. A request, a call or a store that hangs holds up nothing for longer.
+  private static let patience = Duration.seconds(10)
 
   /// Says goodbye to proxies, which connect to another replica or come back later, and ends.
   public func stop() {
@@ -210,7 +213,7 @@ public final class ControlPlane: Sendable {
       quiet = now == opened ? quiet + 1 : 0
       opened = now
       sinceRelease += 1
-      if opened > 0, quiet == 5 || quiet > 5 && sinceRelease >= 60 {
+      if opened > 0, quiet == 5 || quiet > 5 && sinceRelease >= 15 {
         sinceRelease = 0
         ProcessMemory.releaseStartPages()
       }

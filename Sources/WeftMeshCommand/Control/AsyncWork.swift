@@ -1,5 +1,4 @@
 import Dispatch
-import Glibc
 import Synchronization
 
 /// Runs asynchronous work for a command, which is not: the process's first thread waits for it.
@@ -20,21 +19,5 @@ enum AsyncWork {
 
   private final class Outcome<Value: Sendable>: Sendable {
     let result = Mutex<Result<Value, any Error>?>(nil)
-  }
-}
-
-/// Signals that end a process, taken on a queue instead of ending it at once.
-final class EndSignals {
-  private let sources: [any DispatchSourceSignal]
-
-  /// - Parameter handler: called at each SIGTERM and SIGINT.
-  init(_ handler: @escaping @Sendable () -> Void) {
-    sources = [SIGTERM, SIGINT].map { number in
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler(handler: handler)
-      source.resume()
-      return source
-    }
   }
 }

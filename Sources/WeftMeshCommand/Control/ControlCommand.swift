@@ -115,7 +115,7 @@ struct ControlCommand: ParsableCommand {
       let (api, apiLog) = (api, log.logger("api"))
       try AsyncWork.run {
         let plane = try await ControlPlane.open(options, log: logger)
-        let signals = EndSignals { plane.stop() }
+        let signals = try EndSignals { plane.stop() }
         try await plane.run(with: [
           { plane in
             // Discovery listens since `open`; the whole is ready once the API does as well.
@@ -137,6 +137,7 @@ struct ControlCommand: ParsableCommand {
     case let error as IdentityError: error.description
     case let error as StoreError: error.description
     case let error as APIStartError: error.description
+    case let error as SignalError: error.description
     default: String(describing: error)
     }
   }
