@@ -106,6 +106,10 @@ import WeftStore
       try await plane.put("Filter", "a", #"{"type":"cors"}"#)
       #expect(try await proxy.delta().resources.count == 1)
       proxy.subscribe(filter, without: ["@default"])
+      // A stream's messages are taken in their order: when this one is answered, the one before it counts, however long
+      // it was on its way. A change that came first would be sent, and rightly.
+      proxy.subscribe(filter, "default/none")
+      #expect(try await proxy.delta().answered == ["default/none"])
       try await plane.put("Filter", "a", #"{"type":"respond"}"#)
       #expect(try await proxy.isSilent())
       // Asked for anew, it is sent anew.
