@@ -71,12 +71,9 @@ struct ContextCommand: ParsableCommand {
           weft context use production
         """)
 
-    @Argument var name: String
+    @OptionGroup var known: KnownContext
 
-    func run() throws {
-      try change(name) { $0.current = name }
-      print("context \(name) is in use")
-    }
+    func run() throws { try known.change("is in use") { $0.current = $1 } }
   }
 
   struct Remove: ParsableCommand {
@@ -87,14 +84,13 @@ struct ContextCommand: ParsableCommand {
           weft context remove old
         """)
 
-    @Argument var name: String
+    @OptionGroup var known: KnownContext
 
     func run() throws {
-      try change(name) { config in
+      try known.change("removed") { config, name in
         config.contexts.removeAll { $0.name == name }
         if config.current == name { config.current = nil }
       }
-      print("context \(name) removed")
     }
   }
 
@@ -134,12 +130,18 @@ struct ContextCommand: ParsableCommand {
   }
 }
 
-/// Changes the file of contexts, in which one of this name must be.
-private func change(_ name: String, _ body: (inout ClientConfig) -> Void) throws {
-  try Findings.orExit(json: false) {
-    var config = try ClientConfig(path: ClientConfig.path)
-    guard config[name] != nil else { throw config.unknown(name) }
-    body(&config)
-    try config.write(to: ClientConfig.path)
+/// A context that must be in the file.
+struct KnownContext: ParsableArguments {
+  @Argument var name: String
+
+  /// Changes the file, and says what has become of the context.
+  func change(_ outcome: String, _ body: (inout ClientConfig, _ name: String) -> Void) throws {
+    try Findings.orExit(json: false) {
+      var config = try ClientConfig(path: ClientConfig.path)
+      guard config[name] != nil else { throw config.unknown(name) }
+      body(&config, name)
+      try config.write(to: ClientConfig.path)
+    }
+    print("context \(name) \(outcome)")
   }
 }

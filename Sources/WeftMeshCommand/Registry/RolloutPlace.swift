@@ -11,19 +11,6 @@ struct RolloutPlace: Sendable {
   var path: String { "/weft/v1/rollouts/\(ControlClient.escape(namespace))/\(ControlClient.escape(name))" }
   var display: String { "\(namespace)/\(name)" }
 
-  /// Does something to a rollout, and says so.
-  static func call(
-    _ verb: String, _ name: String, _ namespace: NamespaceOption, _ options: ClientOptions, body: JSONValue,
-    _ text: @escaping @Sendable (String) -> String
-  ) throws {
-    let json = options.json
-    try options.withClient { client, resolved in
-      let place = RolloutPlace(namespace: namespace.resolve(resolved), name: name)
-      let answer = try await client.call(.POST, "\(place.path)/\(verb)", body: body)
-      print(json ? answer.text : text(place.display))
-    }
-  }
-
   /// Shows a rollout until it is over: in place on a terminal, as lines elsewhere.
   /// - Throws: `ExitCode(1)` when it was rolled back.
   func watch(_ client: ControlClient, isJSON: Bool) async throws {
