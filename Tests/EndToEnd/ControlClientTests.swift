@@ -256,6 +256,50 @@ struct ControlClientTests {
     #expect(try scene.weft("bundle", "list", "broken").output.isEmpty)
   }
 
+  @Test("a push that is refused says why, and what to do")
+  func refusedPushes() throws {
+    let scene = try ControlScene()
+    try scene.start()
+    func refusal(_ arguments: String...) throws -> String {
+      let result = try Tool.run(
+        WeftBinary.path, ["bundle", "push"] + arguments + ["--control", scene.url])
+      #expect(result.code == 1, "\(result.output)")
+      return result.errorOutput
+    }
+    let folder = scene.folder.path("greeting")
+    _ = try Tool.run(WeftBinary.path, ["bundle", "new", "greeting", "--in", scene.folder.path])
+    #expect(try refusal(scene.folder.path("missing")).contains("nothing was pushed: correct"))
+    // Its tests fail, in a folder and in an archive.
+    let test = readFile("\(folder)/tests/main_test.lua") ?? ""
+    try scene.folder.write("greeting/tests/main_test.lua", test + "\ntest(\"bad\", function() error(\"no\") end)\n")
+    let archive = scene.folder.path("greeting.weft")
+    _ = try Tool.run(WeftBinary.path, ["bundle", "pack", folder, "-o", archive])
+    for path in [folder, archive] {
+      let text = try refusal(path)
+      #expect(text.contains("bad") && text.contains("weft filter test \(path)"), "\(text)")
+    }
+    // There are none.
+    unlink("\(folder)/tests/main_test.lua")
+    let none = try refusal(folder)
+    #expect(none.contains("has no tests") && none.contains("--skip-tests"), "\(none)")
+    #expect(none.contains("\(folder)/tests/main_test.lua"), "\(none)")
+    try scene.folder.write("greeting/tests/main_test.lua", test)
+    try scene.weft("bundle", "push", folder)
+    // Other content under the same version; signatures of what it was before.
+    _ = try Tool.run(WeftBinary.path, ["bundle", "keygen", scene.folder.path("key")])
+    _ = try Tool.run(WeftBinary.path, ["bundle", "sign", folder, "--key", scene.folder.path("key.key.pem")])
+    let script = readFile("\(folder)/main.lua") ?? ""
+    try scene.folder.write("greeting/main.lua", script + "-- changed\n")
+    let other = try refusal(folder)
+    #expect(other.contains("new version in its bundle.yaml") && other.contains("sign it again"), "\(other)")
+    // The script does not compile.
+    try scene.folder.write("greeting/main.lua", "function on_request(")
+    #expect(try refusal(folder).contains("main.lua:1"))
+    let away = try Tool.run(
+      WeftBinary.path, ["bundle", "push", archive, "--skip-tests", "--control", "http://127.0.0.1:1"])
+    #expect(away.code == 1 && away.errorOutput.contains("is \"weft control\" running there?"), "\(away.errorOutput)")
+  }
+
   @Test("changes are watched over a restart of the control plane")
   func watch() throws {
     let scene = try ControlScene()
