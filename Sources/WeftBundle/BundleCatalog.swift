@@ -11,8 +11,17 @@ public final class BundleCatalog: Sendable {
     public let signers: [BundleTrust.Signer]
     /// The move to another version that it is in.
     public let rollout: Rollout?
+    /// Of the FilterBundle that it was found by; nil: it lies in a folder of this machine.
+    public let namespace: String?
 
-    public var summary: BundleSummary { BundleSummary(bundle, signers) }
+    /// What tells it from a bundle of the same name in another namespace: NAMESPACE/NAME, or the manifest's name.
+    public var qualifiedName: String { Self.qualifiedName(bundle, namespace) }
+
+    public var summary: BundleSummary { BundleSummary(bundle, signers, namespace) }
+
+    static func qualifiedName(_ bundle: Bundle, _ namespace: String?) -> String {
+      namespace.map { "\($0)/\(bundle.manifest.name)" } ?? bundle.manifest.name
+    }
   }
 
   /// A rollout, with the candidate read.
@@ -30,17 +39,17 @@ public final class BundleCatalog: Sendable {
   }
 
   private let folders: [String]
-  private let named: [String: String]
-  private let rollouts: [String: BundleRollout]
+  private let named: [ResourceName: String]
+  private let rollouts: [ResourceName: BundleRollout]
   private let trust: BundleTrust
   private let state = Mutex(State())
 
   /// - Parameters:
   ///   - folders: where bundles are looked up by name.
-  ///   - named: the folder or archive of bundles that are known by name; these come first.
-  ///   - rollouts: moves to other versions, by the bundle's name.
+  ///   - named: the folder or archive of each FilterBundle; for who names a bundle in its namespace, these come first.
+  ///   - rollouts: moves to other versions, by FilterBundle.
   public init(
-    folders: [String] = [], named: [String: String] = [:], rollouts: [String: BundleRollout] = [:],
+    folders: [String] = [], named: [ResourceName: String] = [:], rollouts: [ResourceName: BundleRollout] = [:],
     trust: BundleTrust = .anybody
   ) {
     self.folders = folders
@@ -53,20 +62,28 @@ public final class BundleCatalog: Sendable {
   public var paths: Set<String> { state.withLock { $0.paths } }
 
   /// The bundle that a field names: by a path that begins with `/`, `./` or `../`, relative to the field's file, or by
-  /// a name that is looked up in the folders, as `NAME/` and `NAME.weft`.
+  /// a name: that of a FilterBundle of the namespace, or one that is looked up in the folders, as `NAME/` and `NAME.weft`.
+  /// - Parameter namespace: of the resource whose field it is.
   /// - Throws: `Diagnostic` or `ConfigError` when there is none, when it is broken, or when it may not run.
-  public func bundle(_ node: ConfigNode) throws -> Entry {
+  public func bundle(_ node: ConfigNode, namespace: String) throws -> Entry {
     let text = try node.string(.length(1...4096))
-    let isPath = ["/", "./", "../"].contains { text.hasPrefix($0) }
-    let place = isPath ? Self.path(text, from: node.location.file) : try lookUp(text, node)
-    let bundle = try bundle(at: place, node, name: isPath ? nil : text)
-    let signers = try signers(of: bundle, node)
-    guard !isPath, let rollout = rollouts[text] else { return Entry(bundle: bundle, signers: signers, rollout: nil) }
-    let candidate = try rollout.candidate.map { try self.bundle(at: $0, node, name: text) }
-    if let candidate { _ = try self.signers(of: candidate, node) }
-    return Entry(
-      bundle: bundle, signers: signers,
-      rollout: Rollout(candidate: candidate, percent: rollout.percent, mode: rollout.mode))
+    if ["/", "./", "../"].contains(where: { text.hasPrefix($0) }) {
+      let bundle = try bundle(at: Self.path(text, from: node.location.file), node, name: nil)
+      return Entry(bundle: bundle, signers: try signers(of: bundle, node), rollout: nil, namespace: nil)
+    }
+    let name = ResourceName(namespace: namespace, name: text)
+    guard let place = named[name] else {
+      let bundle = try bundle(at: try lookUp(text, node), node, name: text)
+      return Entry(bundle: bundle, signers: try signers(of: bundle, node), rollout: nil, namespace: nil)
+    }
+    let bundle = try bundle(at: place, node, name: text)
+    let signers = try signers(of: bundle, node, filterBundle: name)
+    let rollout = try rollouts[name].map { rollout in
+      let candidate = try rollout.candidate.map { try self.bundle(at: $0, node, name: text) }
+      if let candidate { _ = try self.signers(of: candidate, node, filterBundle: name) }
+      return Rollout(candidate: candidate, percent: rollout.percent, mode: rollout.mode)
+    }
+    return Entry(bundle: bundle, signers: signers, rollout: rollout, namespace: namespace)
   }
 
   /// The bundle at a place.
@@ -93,8 +110,10 @@ public final class BundleCatalog: Sendable {
     return bundle
   }
 
-  private func signers(of bundle: Bundle, _ node: ConfigNode) throws -> [BundleTrust.Signer] {
-    do { return try trust.signers(of: bundle) } catch let refusal as BundleTrust.Refusal {
+  private func signers(
+    of bundle: Bundle, _ node: ConfigNode, filterBundle: ResourceName? = nil
+  ) throws -> [BundleTrust.Signer] {
+    do { return try trust.signers(of: bundle, filterBundle: filterBundle) } catch let refusal as BundleTrust.Refusal {
       throw node.error(refusal.description)
     }
   }
@@ -125,7 +144,6 @@ public final class BundleCatalog: Sendable {
     guard !name.contains("/"), name != ".", name != ".." else {
       throw node.error("write a path as \"./\(name)\"; without it, this is the name of a bundle, which has no \"/\"")
     }
-    if let place = named[name] { return place }
     for folder in folders {
       let candidates = ["\(folder)/\(name)", "\(folder)/\(name)\(BundleLayout.archiveSuffix)"]
       candidates.forEach(note)
@@ -148,14 +166,17 @@ public final class BundleCatalog: Sendable {
 /// What there is to say about a bundle that runs.
 public struct BundleSummary: Sendable, Hashable {
   public let name: String
+  /// Of the FilterBundle that it was found by; nil: it lies in a folder of this machine.
+  public let namespace: String?
   public let version: String
   public let digest: String
   /// The folder or archive.
   public let place: String
   public let signers: [BundleTrust.Signer]
 
-  init(_ bundle: Bundle, _ signers: [BundleTrust.Signer]) {
+  init(_ bundle: Bundle, _ signers: [BundleTrust.Signer], _ namespace: String?) {
     name = bundle.manifest.name
+    self.namespace = namespace
     version = bundle.manifest.version.description
     digest = bundle.digest.description
     place = bundle.place

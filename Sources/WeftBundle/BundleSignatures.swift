@@ -39,7 +39,10 @@ public struct BundleSignatures: Sendable {
     try self.init(try BundleFile.read(path, limit: Self.fileLimit), path: path)
   }
 
-  init(_ text: [UInt8], path: String) throws(ConfigError) {
+  /// Reads the text of a file.
+  /// - Parameter path: what messages call it.
+  /// - Throws: `ConfigError` with line and path when it is not what a signature file is.
+  public init(_ text: [UInt8], path: String) throws(ConfigError) {
     let documents = ConfigDocuments(parsing: text, file: path)
     guard documents.diagnostics.isEmpty else { throw ConfigError(documents.diagnostics) }
     guard let root = documents.roots.first, documents.roots.count == 1 else {

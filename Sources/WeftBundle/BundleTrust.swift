@@ -72,39 +72,65 @@ public struct BundleTrust: Sendable {
   /// Who of those trusted has signed the bundle, by its file of signatures.
   ///
   /// Without `isRequired` nothing about signatures is a mistake: what does not hold gives no signer.
+  /// - Parameter filterBundle: the resource of a mesh by which it was found; nil: it is a file or folder of the user's.
   /// - Throws: `Refusal` when a signature is required and there is none that counts; `ConfigError` when one is required
   ///   and the file of signatures cannot be read.
-  public func signers(of bundle: Bundle) throws -> [Signer] {
-    let path = bundle.signaturePath
+  public func signers(of bundle: Bundle, filterBundle: ResourceName? = nil) throws -> [Signer] {
     let signatures: BundleSignatures?
     do {
-      signatures = try BundleSignatures(path: path)
+      signatures = try BundleSignatures(path: bundle.signaturePath)
     } catch {
       if isRequired { throw error }
       return []
     }
     let found = signatures.map { $0.digest == bundle.digest ? signers($0) : [] } ?? []
     if !isRequired || !found.isEmpty { return found }
+    guard filterBundle == nil else {
+      let version = "\(bundle.manifest.name) \(bundle.manifest.version) (\(bundle.digest))"
+      throw refusal(of: version, digest: bundle.digest, signatures)
+    }
+    throw refusal(ofFile: bundle, signatures)
+  }
 
-    let rule = "the Proxy's requireSignature is \"always\""
+  /// Why a version of a bundle that a mesh hands out is not run.
+  /// - Parameter version: how the message names it.
+  public func refusal(of version: String, digest: SHA256Digest, _ signatures: BundleSignatures?) -> Refusal {
+    let wayOut = "sign it (weft bundle sign), and push it again (weft bundle push)"
+    guard let signatures else { return Refusal(description: "\(version) is not signed, and \(Self.rule): \(wayOut)") }
+    if signatures.digest != digest {
+      return Refusal(description: "the signatures of \(version) are about \(signatures.digest): \(wayOut)")
+    }
+    return refusal(of: version, signatures, ": \(wayOut)")
+  }
+
+  private static let rule = "the Proxy's requireSignature is \"always\""
+
+  /// Signatures are there, and none counts.
+  /// - Parameter end: of the sentence about a wrong signature.
+  private func refusal(of bundle: String, _ signatures: BundleSignatures, _ end: String) -> Refusal {
+    let known = signatures.signatures.compactMap { signature in keys.first { $0.key.id == signature.key }?.name }
+    if let name = known.first {
+      return Refusal(description: "\(bundle) has a wrong signature of \"\(name)\"\(end)")
+    }
+    let ids = signatures.signatures.map(\.key.description).joined(separator: ", ")
+    return Refusal(
+      description: "\(bundle) is signed by nobody that is trusted, and \(Self.rule): "
+        + "add the public key to the Proxy's trustedKeys, or let one of its keys sign; it is signed by \(ids)")
+  }
+
+  private func refusal(ofFile bundle: Bundle, _ signatures: BundleSignatures?) -> Refusal {
+    let path = bundle.signaturePath
     guard let signatures else {
-      throw Refusal(
-        description: "\(bundle.place) is not signed (there is no \(path)), and \(rule): "
+      return Refusal(
+        description: "\(bundle.place) is not signed (there is no \(path)), and \(Self.rule): "
           + "sign it with \"weft bundle sign \(bundle.place) --key FILE\"")
     }
     if signatures.digest != bundle.digest {
-      throw Refusal(
+      return Refusal(
         description: "\(bundle.place) is not what was signed: its digest is \(bundle.digest), and \(path) is about "
           + "\(signatures.digest); restore the bundle, or look at what changed and sign it again")
     }
-    let known = signatures.signatures.compactMap { signature in keys.first { $0.key.id == signature.key }?.name }
-    if let name = known.first {
-      throw Refusal(description: "\(bundle.place) has a wrong signature of \"\(name)\" in \(path); sign it again")
-    }
-    let ids = signatures.signatures.map(\.key.description).joined(separator: ", ")
-    throw Refusal(
-      description: "\(bundle.place) is signed by nobody that is trusted, and \(rule): "
-        + "add the public key to the Proxy's trustedKeys, or let one of its keys sign; it is signed by \(ids)")
+    return refusal(of: bundle.place, signatures, " in \(path); sign it again")
   }
 
   /// The trusted keys that are among valid signatures.

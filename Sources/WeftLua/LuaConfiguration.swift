@@ -41,7 +41,7 @@ struct LuaConfiguration {
     shared.resize(source.sharedSizes)
     let made = LuaProgram(
       name: source.name, entry: source.entry, sources: source.files,
-      digest: source.digest, limits: limits,
+      digest: source.digest, limits: limits, namespace: source.namespace,
       surroundings: LuaSurroundings(
         shared: shared, sharedSizes: source.sharedSizes, registry: registry, metrics: metrics,
         logger: context.logger))

@@ -41,7 +41,7 @@ public struct LuaFilterType: FilterType {
     let configuration = try LuaConfiguration(reader, context)
     let use = try configuration.use(of: source, reader)
     self.use = use
-    rollout = try source.rollout.map { try LuaRollout($0, configuration, stable: source.digest, reader) }
+    rollout = try source.rollout.map { try LuaRollout($0, configuration, stable: source, reader) }
     fingerprint = rollout.map { "\(use.program.key) \($0.fingerprint)" } ?? use.program.key
     watchedPaths = [source.place]
     bundle = source.summary

@@ -21,13 +21,14 @@ final class LuaProgram: Sendable {
 
   init(
     name: String, entry: String, sources files: [Bundle.Source], digest: String, limits: BundleLimits,
-    surroundings: LuaSurroundings? = nil
+    namespace: String? = nil, surroundings: LuaSurroundings? = nil
   ) {
     self.name = name
     self.entry = OwnedBytes(entry)
     self.limits = limits
     self.surroundings = surroundings
-    key = "\(digest) \(limits.memory) \(limits.cpu.nanoseconds) \(limits.logLines)"
+    let scope = namespace.map { " \($0)" } ?? ""
+    key = "\(digest) \(limits.memory) \(limits.cpu.nanoseconds) \(limits.logLines)\(scope)"
     paths = files.map { OwnedBytes($0.path) }
     texts = files.map { OwnedBytes($0.text) }
     let table = UnsafeMutablePointer<wl_source>.allocate(capacity: max(files.count, 1))

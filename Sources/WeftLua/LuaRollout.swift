@@ -13,16 +13,17 @@ struct LuaRollout: Sendable {
   private let metrics: LuaRolloutMetrics
 
   init(
-    _ rollout: BundleCatalog.Rollout, _ configuration: LuaConfiguration, stable: String, _ reader: ObjectReader
+    _ rollout: BundleCatalog.Rollout, _ configuration: LuaConfiguration, stable: LuaSource, _ reader: ObjectReader
   ) throws {
     percent = rollout.percent
     mode = rollout.mode
-    stableDigest = stable
+    stableDigest = stable.digest
     digest = rollout.candidate?.digest.description ?? ""
     metrics = try LuaRolloutMetrics(configuration.registry)
     candidate = try rollout.candidate.map { bundle in
       if let node = reader.rawNode("bundle") { try LuaSource.check(bundle, at: node) }
-      return try configuration.use(of: LuaSource(candidate: bundle), reader, isShadow: rollout.mode == .shadow)
+      return try configuration.use(
+        of: LuaSource(candidate: bundle, of: stable), reader, isShadow: rollout.mode == .shadow)
     }
   }
 

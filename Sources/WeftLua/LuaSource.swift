@@ -6,7 +6,10 @@ import WeftFilter
 
 /// Where a filter's Lua code comes from, read.
 struct LuaSource {
+  /// What metrics and logs call it: of a mesh's bundle NAMESPACE/NAME, else the bundle's or the filter's name.
   let name: String
+  /// What two bundles must have in common to share Lua states besides their content: namespaces share none.
+  let namespace: String?
   let entry: String
   let files: [Bundle.Source]
   let digest: String
@@ -27,13 +30,14 @@ struct LuaSource {
   init(_ reader: ObjectReader, _ context: FilterTypeContext) throws {
     let configFile = reader.node.location.file
     if let node = reader.rawNode("bundle") {
-      let found = try context.bundles.bundle(node)
+      let found = try context.bundles.bundle(node, namespace: context.namespace)
       let bundle = found.bundle
       try Self.check(bundle, at: node)
       self.bundle = bundle
       summary = found.summary
       rollout = found.rollout
-      name = bundle.manifest.name
+      namespace = found.namespace
+      name = found.qualifiedName
       entry = bundle.manifest.entry
       files = bundle.sources
       digest = bundle.digest.description
@@ -47,6 +51,7 @@ struct LuaSource {
       bundle = nil
       summary = nil
       rollout = nil
+      namespace = nil
       name = context.name
       entry = file
       files = [Bundle.Source(path: file, text: text)]
@@ -59,6 +64,7 @@ struct LuaSource {
       bundle = nil
       summary = nil
       rollout = nil
+      namespace = nil
       name = context.name
       entry = Self.inlineName
       files = [Bundle.Source(path: Self.inlineName, text: text)]
@@ -71,12 +77,13 @@ struct LuaSource {
     }
   }
 
-  /// Another version of a bundle.
-  init(candidate bundle: Bundle) {
+  /// Another version of the bundle that `present` is.
+  init(candidate bundle: Bundle, of present: LuaSource) {
     self.bundle = bundle
     summary = nil
     rollout = nil
-    name = bundle.manifest.name
+    namespace = present.namespace
+    name = present.name
     entry = bundle.manifest.entry
     files = bundle.sources
     digest = bundle.digest.description

@@ -129,6 +129,34 @@ struct RolloutTests {
     }
   }
 
+  @Test("a proxy keeps the archives that it may need again, and starts from them without the control plane")
+  func archives() throws {
+    let scene = try RolloutScene()
+    defer { scene.stop() }
+    for number in 1...5 {
+      let version = "1.\(number).0"
+      try scene.push(version, RolloutScene.tags(version), "--use")
+      try eventually("version \(version)") { try scene.version() == version }
+    }
+    try eventually("what is not needed to be gone") {
+      scene.kept() == ["1.2.0", "1.3.0", "1.4.0", "1.5.0"]
+    }
+    try scene.push("2.0.0", RolloutScene.tags("2.0.0"))
+    try scene.mesh.weft(
+      "bundle", "rollout", "tagger", "--to", "2.0.0", "--by", "requests", "--steps", "50:1h,100", "--interval", "1s")
+    try eventually("both versions") { try scene.versions() == ["1.5.0", "2.0.0"] }
+    try scene.mesh.killControl()
+    try scene.restart()
+    try eventually("both versions again") { try scene.versions() == ["1.5.0", "2.0.0"] }
+    #expect(scene.kept() == ["1.2.0", "1.3.0", "1.4.0", "1.5.0", "2.0.0"])
+    try scene.mesh.startControl()
+    try scene.mesh.weft("bundle", "promote", "tagger", "--to-end")
+    try scene.awaitPhase("Succeeded")
+    try eventually("the new version alone, with the three before it") {
+      try scene.versions() == ["2.0.0"] && scene.kept() == ["1.3.0", "1.4.0", "1.5.0", "2.0.0"]
+    }
+  }
+
   @Test("shadow mode changes nothing, and shows what would be different")
   func shadow() throws {
     let scene = try RolloutScene()

@@ -14,9 +14,11 @@ import WeftCrypto
     try folder.write("two/other-2.0.0.weft", bytes: try Bundle(at: folder.path + "/two/other").archive)
   }
 
-  private func entry(_ catalog: BundleCatalog, _ text: String) throws -> BundleCatalog.Entry {
+  private func entry(
+    _ catalog: BundleCatalog, _ text: String, in namespace: String = "default"
+  ) throws -> BundleCatalog.Entry {
     let node = try ConfigNode(yaml: "bundle: \(text)", file: folder.path + "/one/f.yaml")
-    return try catalog.bundle(try #require(node["bundle"]))
+    return try catalog.bundle(try #require(node["bundle"]), namespace: namespace)
   }
 
   private func failure(_ catalog: BundleCatalog, _ text: String) -> String {
@@ -47,6 +49,21 @@ import WeftCrypto
     try folder.write("one/evil.weft", bytes: try Bundle(at: folder.path + "/two/other").archive)
     #expect(
       failure(catalog(), "evil") == "one/f.yaml:1: bundle: one/evil.weft holds another bundle: other 2.0.0")
+  }
+
+  @Test func aFilterBundleIsKnownInItsNamespaceAlone() throws {
+    func name(_ namespace: String) -> ResourceName { ResourceName(namespace: namespace, name: "other") }
+    let (a, b) = (folder.path + "/two/other-2.0.0.weft", folder.path + "/two/other")
+    let catalog = BundleCatalog(
+      folders: [folder.path + "/two"], named: [name("a"): a, name("b"): b],
+      rollouts: [name("b"): BundleRollout(candidate: a, percent: 10, mode: .canary)])
+    let (first, second, third) = (
+      try entry(catalog, "other", in: "a"), try entry(catalog, "other", in: "b"), try entry(catalog, "other", in: "c")
+    )
+    #expect(first.bundle.place == a && first.rollout == nil && first.qualifiedName == "a/other")
+    #expect(second.bundle.place == b && second.rollout?.percent == 10 && second.summary.namespace == "b")
+    #expect(third.qualifiedName == "other" && third.rollout == nil && third.namespace == nil)
+    #expect(try entry(catalog, "./../two/other", in: "b").qualifiedName == "other")
   }
 
   @Test func twoOfOneNameAreNoGuess() throws {

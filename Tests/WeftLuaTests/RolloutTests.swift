@@ -14,6 +14,7 @@ import WeftTelemetry
     let script = try? ScriptBench()
     let folder = NSTemporaryDirectory() + "weft-rollout-\(UUID().uuidString)"
     var digests: [String: String] = [:]
+    private static let name = ResourceName(namespace: "default", name: "tag")
 
     var bench: FilterBench { get throws { try #require(script).bench } }
 
@@ -31,9 +32,9 @@ import WeftTelemetry
 
     func add(_ stable: String, _ candidate: String?, percent: Int, _ mode: BundleRollout.Mode = .canary) throws {
       let catalog = BundleCatalog(
-        named: ["tag": try bundle("1.0.0", stable)],
+        named: [Self.name: try bundle("1.0.0", stable)],
         rollouts: [
-          "tag": BundleRollout(
+          Self.name: BundleRollout(
             candidate: try candidate.map { try bundle("1.1.0", $0) }, percent: percent, mode: mode)
         ])
       let script = try #require(script)
@@ -56,7 +57,7 @@ import WeftTelemetry
     }
 
     func count(_ family: String, _ version: String, _ last: String) throws -> Double? {
-      try bench.metric("weft_lua_rollout_\(family)_total", ["f", "tag", digests[version] ?? "", last])
+      try bench.metric("weft_lua_rollout_\(family)_total", ["f", "default/tag", digests[version] ?? "", last])
     }
   }
 

@@ -123,6 +123,27 @@ struct BundleAttemptTests {
     #expect(attempt.documents(SidecarDocuments(options: gatewayOptions())).map(\.source) == [filter.source])
   }
 
+  @Test("signatures that are not believed are the fault of the settings that have changed, else of the bundle")
+  func trust() throws {
+    let (present, filter) = (try bundle(Self.old, version: "1"), try filter())
+    func settings(_ version: String) throws -> HeldResource {
+      let json = "{\"kind\":\"Proxy\",\"metadata\":{\"name\":\"edge\"},\"spec\":{}}"
+      return try #require(resource(ResourceType.proxy, json, version: version))
+    }
+    let diagnostic = Diagnostic(at: SourceLocation(file: filter.source, line: 1), "is signed by nobody that is trusted")
+    let (before, after) = (try settings("1"), try settings("2"))
+    var attempt = attempt(present, filter, after)
+    let good = [present.key: present, filter.key: filter, before.key: before]
+    let blamed = attempt.blame([diagnostic], lastGood: good)
+    #expect(blamed && Array(attempt.rejections.keys) == [after.key])
+    #expect(attempt.resources[after.key]?.version == "1" && attempt.resources[filter.key] != nil)
+    // Signatures that cannot be read lie beside the archive.
+    var other = self.attempt(try bundle(Self.new, version: "2"), filter, before)
+    let place = "/state/bundles/\(Self.new.dropFirst(7)).weft.sig"
+    let isBundle = other.blame([Diagnostic(at: SourceLocation(file: place, line: 1), "no digest")], lastGood: good)
+    #expect(isBundle && Array(other.rejections.keys) == [present.key])
+  }
+
   @Test("a share of proxies is always the same ones, and grows; a share of requests is everywhere")
   func shares() throws {
     func percent(_ value: Int, by: String = "Proxies", proxy: String) throws -> Int {

@@ -46,6 +46,12 @@ public struct BlobStore: Sendable {
     return (archive, try Self.file(path + ".sig", limit: Self.maxSignatures))
   }
 
+  /// The signatures of an archive, if there are any.
+  public func signatures(_ digest: String) throws(Failure) -> [UInt8]? {
+    guard let path = path(of: digest) else { throw .missing(String(digest.prefix(100))) }
+    return try Self.file(path + ".sig", limit: Self.maxSignatures)
+  }
+
   /// `sha256:HEX`
   static func digest(of bytes: [UInt8]) -> String {
     "sha256:" + SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()

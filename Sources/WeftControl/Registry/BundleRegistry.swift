@@ -33,6 +33,9 @@ public struct BundleRegistry: Sendable {
     }
   }
 
+  /// The signatures of an archive that was read here before.
+  func signatures(_ digest: String) throws -> [UInt8]? { try blobs.signatures(digest) }
+
   /// A version or a tag.
   struct Record: Sendable {
     let name: String
@@ -110,7 +113,7 @@ public struct BundleRegistry: Sendable {
     if let known = present.flatMap(Record.init), known.digest != digest {
       throw APIProblem(
         .conflict,
-        "\(name) \(version) was pushed before with other content (\(known.digest)); give this one a new version"
+        "\(name) \(version) was pushed before with other content (\(known.digest)); give this one a new version in its bundle.yaml"
       )
     }
     if present == nil, try await records().count >= Self.limit {
@@ -156,9 +159,14 @@ public struct BundleRegistry: Sendable {
   /// Puts signatures beside an archive.
   func sign(_ digest: String, _ signatures: [UInt8], by author: Author) async throws {
     _ = try await read(digest)
-    let text = ConfigDocuments(parsing: signatures, file: "signatures")
-    guard text.diagnostics.isEmpty, text.roots.first?["digest"]?.stringValue == digest else {
-      throw APIProblem(.unprocessableContent, "these are no signatures of \(digest)")
+    let text: BundleSignatures
+    do { text = try BundleSignatures(signatures, path: "signatures") } catch {
+      throw APIProblem(
+        .unprocessableContent, "these are no signatures as weft bundle sign writes them",
+        error.diagnostics.map { ResourceFinding(resource: nil, path: $0.path.description, $0.message) })
+    }
+    guard text.digest.description == digest else {
+      throw APIProblem(.unprocessableContent, "these are signatures of \(text.digest), not of \(digest)")
     }
     try blobs.write(signatures: signatures, digest: digest)
     try await shared?.put(signatures: signatures, digest: digest)

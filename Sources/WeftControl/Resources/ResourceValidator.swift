@@ -4,12 +4,12 @@ import WeftStore
 /// Checks sets of resources as `weft check` does.
 public struct ResourceValidator: Sendable {
   /// What only the data plane can check: the configurations of filters, route tables, certificates. Gives errors and
-  /// warnings; their places are those of the resources that they are about.
-  public typealias DataPlaneCheck = @Sendable (LoadedConfiguration) -> [Diagnostic]
+  /// warnings; their places are those of the resources that they are about. The settings are those of several proxies.
+  public typealias DataPlaneCheck = @Sendable (LoadedConfiguration, _ settings: [ProxyResource]) -> [Diagnostic]
 
   private let dataPlane: DataPlaneCheck
 
-  public init(dataPlane: @escaping DataPlaneCheck = { _ in [] }) { self.dataPlane = dataPlane }
+  public init(dataPlane: @escaping DataPlaneCheck = { _, _ in [] }) { self.dataPlane = dataPlane }
 
   /// Everything there is to say about a set of resources.
   func findings(_ documents: [ResourceKey: ConfigDocuments]) -> Set<ResourceFinding> {
@@ -17,10 +17,14 @@ public struct ResourceValidator: Sendable {
     let isSettings = { (key: ResourceKey) in key.kind == "Proxy" && key.group == "weft.dev" }
     let together = documents.filter { !isSettings($0.key) }.sorted { $0.key < $1.key }
     let loaded = ConfigLoader.load(documents: together.map(\.value), sources: together.map(\.key.source))
-    var diagnostics = loaded.diagnostics + dataPlane(loaded)
-    for (key, settings) in documents.filter({ isSettings($0.key) }) {
-      diagnostics += ConfigLoader.load(documents: [settings], sources: [key.source]).diagnostics
+    var diagnostics = loaded.diagnostics
+    var settings: [ProxyResource] = []
+    for (key, document) in documents.filter({ isSettings($0.key) }) {
+      let found = ConfigLoader.load(documents: [document], sources: [key.source])
+      diagnostics += found.diagnostics
+      if let proxy = found.resources.proxy { settings.append(proxy) }
     }
+    diagnostics += dataPlane(loaded, settings)
     let keys = Dictionary(uniqueKeysWithValues: documents.keys.map { ($0.source, $0) })
     return Set(
       diagnostics.compactMap { diagnostic in

@@ -13,8 +13,10 @@ struct AgentCache: Codable {
   var resources: [Resource]
   /// Services, NAMESPACE/NAME, that requests had asked for.
   var demanded: [String]
-  /// Folders of bundles by FilterBundle and digest.
+  /// The digest in force of each FilterBundle.
   var bundles: [String: String]
+  /// Digests that were in force before, the latest first; nil in files of earlier versions.
+  var earlierBundles: [String: [String]]?
 
   private static let file = "cache.json"
 

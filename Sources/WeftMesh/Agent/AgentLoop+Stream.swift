@@ -147,6 +147,8 @@ extension AgentLoop {
   /// Withdraws the workload, gives others the time to learn it, and lets the proxy drain.
   func drain(_ proceed: @escaping @Sendable () -> Void) {
     isDraining = true
+    // What came a moment ago would be forgotten.
+    if isSavingCache { saveCache() }
     guard options.workload != nil, outgoing != nil else { return proceed() }
     reportWorkload()
     Task {

@@ -93,6 +93,10 @@ actor AgentLoop {
       bundles.finished(fetched)
       report(fetched)
       if fetched.problem != nil { retryBundlesLater() }
+      if let failure = fetched.refreshFailure {
+        log.warning("the signatures of the bundle \(fetched.want.name) cannot be fetched anew: \(failure)")
+        retryBundlesLater()
+      }
       update()
       if isComplete { settleSoon() }
     case .retryBundles:
@@ -111,7 +115,8 @@ actor AgentLoop {
     held = cache.held
     revision = cache.revision
     demand.restore(cache.demanded)
-    bundles.restore(cache.bundles, cache.held.all(ResourceType.filterBundle))
+    bundles.restore(
+      cache.bundles, earlier: cache.earlierBundles ?? [:], held.all(ResourceType.filterBundle), trust: trust)
     isComplete = true
     log.notice("starting from the last good configuration (revision \(cache.revision)) until the control plane answers")
     settle()
@@ -130,6 +135,14 @@ actor AgentLoop {
     }
   }
 
+  /// Whose signatures the proxy wants, as its settings say; empty: nobody's.
+  private var trust: String {
+    let spec = Closure.proxy(options, held)?.content["spec"]
+    guard let keys = spec?["trustedKeys"] else { return "" }
+    let value: JSONValue = ["keys": keys, "rule": spec?["requireSignature"] ?? .null]
+    return String(decoding: value.text, as: UTF8.self)
+  }
+
   /// Builds a set of what there is and gives it to the proxy.
   func settle() {
     guard let identity else { return }
@@ -137,11 +150,7 @@ actor AgentLoop {
       isStale = true
       return
     }
-    let wanted = bundles.wanted(held)
-    if let missing = wanted.missing.first {
-      bundles.fetch(missing, tell)
-      return
-    }
+    if let missing = bundles.missing(held, trust: trust) { return bundles.fetch(missing, tell) }
     begin(SetAttempt(held, options: options), identity)
   }
 
@@ -168,6 +177,7 @@ actor AgentLoop {
       for warning in warnings.prefix(20) { log.debug("\(warning)") }
       lastGood = present.resources
       bundles.inForce(present.bundles)
+      bundles.prune(present.bundles, held.all(ResourceType.filterBundle))
       rejections = present.rejections.merging(bundles.problems(present.bundles)) { refused, _ in refused }
       revisionInForce = present.revision
       acknowledge()
@@ -221,13 +231,13 @@ actor AgentLoop {
     }
   }
 
-  private func saveCache() {
+  func saveCache() {
     isSavingCache = false
     let resources = lastGood.values.sorted { ($0.type, $0.name) < ($1.type, $1.name) }
     let cache = AgentCache(
       revision: revisionInForce,
       resources: resources.map { .init(type: $0.type, name: $0.name, version: $0.version, body: $0.content) },
-      demanded: demand.names, bundles: bundles.known)
+      demanded: demand.names, bundles: bundles.known, earlierBundles: bundles.earlier)
     do { try cache.save(folder) } catch { log.error("the last good configuration cannot be kept: \(error)") }
   }
 }

@@ -1,5 +1,6 @@
 import Synchronization
 import WeftBundle
+import WeftConfig
 
 /// A bundle that a FilterBundle wants.
 struct BundleWant: Sendable, Hashable {
@@ -7,6 +8,8 @@ struct BundleWant: Sendable, Hashable {
   let name: String
   /// sha256:HEX
   let digest: String
+  /// Whose signatures the proxy wanted when it asked.
+  var trust = ""
 }
 
 /// How fetching a bundle ended.
@@ -14,16 +17,21 @@ struct FetchedBundle: Sendable {
   let want: BundleWant
   /// nil: it is there and verified.
   let problem: String?
+  /// It was there before, and its signatures could not be fetched anew.
+  var refreshFailure: String?
 }
 
 /// The archives of bundles, in the state folder by digest, each fetched once and verified by its digest. Who has signed
-/// them the proxy itself looks at, as for any bundle.
+/// them the proxy itself looks at, as for any bundle; when it comes to trust others, signatures are fetched anew, for
+/// somebody may have signed meanwhile.
 final class BundleStore: Sendable {
   typealias Fetch = @Sendable (_ digest: String) async throws -> (archive: [UInt8], signatures: [UInt8]?)
 
-  private struct State {
+  struct State {
     /// Present, verified.
     var places: [String: String] = [:]
+    /// Whose signatures were wanted when those of an archive were fetched.
+    var trusts: [String: String] = [:]
     /// Services that scripts may call, by digest.
     var services: [String: [String]] = [:]
     var underway: Set<BundleWant> = []
@@ -32,14 +40,18 @@ final class BundleStore: Sendable {
     var problems: [BundleWant: String] = [:]
     /// The last digest of each FilterBundle that was good.
     var last: [String: String] = [:]
+    /// Those before it, the latest first.
+    var earlier: [String: [String]] = [:]
+    /// What was kept when files were deleted last.
+    var kept: Set<String>?
   }
 
   /// Bytes of an archive.
   static let sizeLimit = BundleArchive.sizeLimit
 
-  private let folder: String
+  let folder: String
   private let fetch: Fetch
-  private let state = Mutex(State())
+  let state = Mutex(State())
 
   init(_ folder: StateFolder, fetch: @escaping Fetch) {
     self.folder = folder.path
@@ -55,25 +67,32 @@ final class BundleStore: Sendable {
 
   private static func wants(_ bundles: [HeldResource]) -> [BundleWant] { bundles.flatMap { wants($0) } }
 
-  /// Bundles that have to be fetched before a set can be built.
-  func wanted(_ held: HeldResources) -> (missing: [BundleWant], wants: [BundleWant]) {
+  /// A bundle that has to be fetched before a set can be built.
+  /// - Parameter trust: whose signatures the proxy wants.
+  func missing(_ held: HeldResources, trust: String) -> BundleWant? {
     let wants = Self.wants(held.all(ResourceType.filterBundle))
     return state.withLock { state in
-      (wants.filter { state.places[$0.digest] == nil && !state.failed.contains($0) }, wants)
+      wants.lazy.map { BundleWant(name: $0.name, digest: $0.digest, trust: trust) }.first { want in
+        let isThere = state.places[want.digest] != nil && state.trusts[want.digest] == trust
+        return !isThere && !state.failed.contains(want)
+      }
     }
   }
 
-  /// Archives by the name under which Filters know them, and moves to other versions.
+  /// Archives by FilterBundle, and moves to other versions.
   /// - Parameter proxy: this proxy's id, which decides whether it is among those that run a candidate.
-  func uses(_ bundles: [HeldResource], proxy: String) -> (places: [String: String], rollouts: [String: BundleRollout]) {
+  func uses(
+    _ bundles: [HeldResource], proxy: String
+  ) -> (places: [ResourceName: String], rollouts: [ResourceName: BundleRollout]) {
     state.withLock { state in
-      var places: [String: String] = [:]
-      var rollouts: [String: BundleRollout] = [:]
+      var places: [ResourceName: String] = [:]
+      var rollouts: [ResourceName: BundleRollout] = [:]
       for resource in bundles {
         let stable = resource.content[path: "spec", "digest"]?.string
         let digest = stable.flatMap { state.places[$0] != nil ? $0 : nil } ?? state.last[resource.name]
         guard let digest, let place = state.places[digest] else { continue }
-        let name = resource.name.split(separator: "/").last.map(String.init) ?? resource.name
+        let name = ResourceName(
+          namespace: resource.namespace, name: resource.name.split(separator: "/").last.map(String.init) ?? "")
         places[name] = place
         guard let rollout = RolloutShare(resource) else { continue }
         let percent = rollout.percent(proxy: proxy)
@@ -100,11 +119,13 @@ final class BundleStore: Sendable {
     }
   }
 
-  /// The digest of the archive that lies at the path, or above it.
+  /// The digest of the archive that lies at the path, above it, or beside it, as its signatures do.
   static func digest(of path: String) -> String? {
-    for part in path.split(separator: "/") where part.hasSuffix(".weft") {
-      let digest = "sha256:\(part.dropLast(".weft".count))"
-      if SHA256DigestText.isValid(digest) { return digest }
+    for part in path.split(separator: "/") {
+      for suffix in [".weft", ".weft.sig"] where part.hasSuffix(suffix) {
+        let digest = "sha256:\(part.dropLast(suffix.count))"
+        if SHA256DigestText.isValid(digest) { return digest }
+      }
     }
     return nil
   }
@@ -114,7 +135,10 @@ final class BundleStore: Sendable {
     state.withLock { state in
       var problems: [ResourceKey: ResourceRejection] = [:]
       for resource in bundles {
-        let lines = Self.wants(resource).compactMap { want in state.problems[want].map { "\(want.digest): \($0)" } }
+        let lines = Self.wants(resource).compactMap { want in
+          let problem = state.problems.first { $0.key.name == want.name && $0.key.digest == want.digest }
+          return problem.map { "\(want.digest): \($0.value)" }
+        }
         if lines.isEmpty { continue }
         problems[resource.key] = ResourceRejection(version: resource.version, message: lines.joined(separator: "\n"))
       }
@@ -132,35 +156,51 @@ final class BundleStore: Sendable {
   }
 
   var known: [String: String] { state.withLock { $0.last } }
+  var earlier: [String: [String]] { state.withLock { $0.earlier } }
 
   /// - Parameters:
   ///   - known: what was in force, by FilterBundle.
+  ///   - earlier: what was before it.
   ///   - bundles: whose versions may be there, too.
-  func restore(_ known: [String: String], _ bundles: [HeldResource]) {
-    for (name, digest) in known where restore(digest) { state.withLock { $0.last[name] = digest } }
-    for want in Self.wants(bundles) { _ = restore(want.digest) }
+  ///   - trust: whose signatures were wanted.
+  func restore(
+    _ known: [String: String], earlier: [String: [String]], _ bundles: [HeldResource], trust: String
+  ) {
+    for (name, digest) in known where restore(digest, trust) { state.withLock { $0.last[name] = digest } }
+    for want in Self.wants(bundles) { _ = restore(want.digest, trust) }
+    for (name, digests) in earlier {
+      let found = digests.prefix(Self.earlierKept).filter { restore($0, trust) }
+      state.withLock { $0.earlier[name] = found }
+    }
   }
 
-  private func restore(_ digest: String) -> Bool {
+  private func restore(_ digest: String, _ trust: String) -> Bool {
     guard SHA256DigestText.isValid(digest), let bundle = try? Bundle(at: place(digest)),
       bundle.digest.description == digest
     else { return false }
     state.withLock { state in
       state.places[digest] = place(digest)
+      state.trusts[digest] = trust
       state.services[digest] = bundle.manifest.services
     }
     return true
   }
 
-  /// The proxy runs these.
+  /// The proxy runs these, and no others.
   func inForce(_ bundles: [HeldResource]) {
     state.withLock { state in
       for resource in bundles {
         guard let digest = resource.content[path: "spec", "digest"]?.string, state.places[digest] != nil else {
           continue
         }
-        state.last[resource.name] = digest
+        let before = state.last.updateValue(digest, forKey: resource.name)
+        guard let before, before != digest else { continue }
+        let earlier = [before] + (state.earlier[resource.name] ?? []).filter { $0 != before && $0 != digest }
+        state.earlier[resource.name] = Array(earlier.prefix(Self.earlierKept))
       }
+      let names = Set(bundles.map(\.name))
+      state.last = state.last.filter { names.contains($0.key) }
+      state.earlier = state.earlier.filter { names.contains($0.key) }
     }
   }
 
@@ -172,7 +212,12 @@ final class BundleStore: Sendable {
         try await bring(want)
         tell(.bundle(FetchedBundle(want: want, problem: nil)))
       } catch {
-        tell(.bundle(FetchedBundle(want: want, problem: "\(error)")))
+        // With what it has, the proxy goes on.
+        let isThere = state.withLock { $0.places[want.digest] != nil }
+        tell(
+          .bundle(
+            FetchedBundle(
+              want: want, problem: isThere ? nil : "\(error)", refreshFailure: isThere ? "\(error)" : nil)))
       }
     }
   }
@@ -180,8 +225,11 @@ final class BundleStore: Sendable {
   func finished(_ fetched: FetchedBundle) {
     state.withLock { state in
       state.underway.remove(fetched.want)
+      state.problems = state.problems.filter {
+        $0.key.name != fetched.want.name || $0.key.digest != fetched.want.digest
+      }
       state.problems[fetched.want] = fetched.problem
-      if fetched.problem != nil { state.failed.insert(fetched.want) }
+      if fetched.problem != nil || fetched.refreshFailure != nil { state.failed.insert(fetched.want) }
     }
   }
 
@@ -193,10 +241,13 @@ final class BundleStore: Sendable {
   private func bring(_ want: BundleWant) async throws {
     let store = try StateFolder("\(folder)/bundles")
     let name = "\(want.digest.dropFirst("sha256:".count)).weft"
-    if (try? Bundle(at: place(want.digest)))?.digest.description != want.digest {
+    let isThere = (try? Bundle(at: place(want.digest)))?.digest.description == want.digest
+    // Signatures of an archive that has lain here for long may have changed since.
+    let isCurrent = state.withLock { $0.trusts[want.digest] == want.trust } || want.trust.isEmpty
+    if !isThere || !isCurrent {
       let (archive, signatures) = try await fetch(want.digest)
-      if let signatures { try store.write("\(name).sig", signatures) }
-      try store.write(name, archive)
+      if let signatures { try store.write("\(name).sig", signatures) } else { store.remove("\(name).sig") }
+      if !isThere { try store.write(name, archive) }
     }
     let bundle = try Bundle(at: place(want.digest))
     guard bundle.digest.description == want.digest else {
@@ -204,6 +255,7 @@ final class BundleStore: Sendable {
     }
     state.withLock { state in
       state.places[want.digest] = place(want.digest)
+      state.trusts[want.digest] = want.trust
       state.services[want.digest] = bundle.manifest.services
     }
   }

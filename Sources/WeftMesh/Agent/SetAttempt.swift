@@ -62,13 +62,16 @@ struct SetAttempt {
     var rest: [String] = []
     for diagnostic in diagnostics {
       if let key = bySource[diagnostic.location.file] {
-        messages[bundle(behind: key, lastGood) ?? key, default: []].append(SetAttempt.text(diagnostic))
-      } else if let digest = BundleStore.digest(of: diagnostic.location.file),
-        let bundle = bundles.first(where: { BundleStore.wants($0).contains { $0.digest == digest } })
-      {
+        messages[culprit(behind: key, lastGood) ?? key, default: []].append(SetAttempt.text(diagnostic))
+        continue
+      }
+      let digest = BundleStore.digest(of: diagnostic.location.file)
+      // Several namespaces may use the same archive.
+      let users = bundles.filter { bundle in BundleStore.wants(bundle).contains { $0.digest == digest } }
+      if let digest, !users.isEmpty {
         let file = diagnostic.location.file.split(separator: ".weft/").last.map(String.init) ?? ""
-        messages[bundle.key, default: []].append(
-          "\(digest): \(file):\(diagnostic.location.line): \(diagnostic.message)")
+        let line = "\(digest): \(file):\(diagnostic.location.line): \(diagnostic.message)"
+        for bundle in users { messages[bundle.key, default: []].append(line) }
       } else {
         rest.append("\(diagnostic)")
       }
@@ -96,14 +99,16 @@ struct SetAttempt {
     return !messages.isEmpty
   }
 
-  /// What is wrong with a Filter that has not changed is wrong with its bundle, which has.
-  private func bundle(behind key: ResourceKey, _ lastGood: [ResourceKey: HeldResource]) -> ResourceKey? {
+  /// What is wrong with a Filter that has not changed is wrong with its bundle, which has, or with the settings that say
+  /// who must have signed it.
+  private func culprit(behind key: ResourceKey, _ lastGood: [ResourceKey: HeldResource]) -> ResourceKey? {
     guard key.type == ResourceType.filter, let filter = resources[key], lastGood[key]?.version == filter.version,
       let name = filter.content[path: "spec", "config", "bundle"]?.string
     else { return nil }
     let bundle = ResourceKey(type: ResourceType.filterBundle, name: "\(filter.namespace)/\(name)")
     guard let present = resources[bundle] else { return nil }
-    return lastGood[bundle]?.version != present.version || present.withoutRollout != nil ? bundle : nil
+    if lastGood[bundle]?.version != present.version || present.withoutRollout != nil { return bundle }
+    return resources.values.first { $0.type == ResourceType.proxy && lastGood[$0.key]?.version != $0.version }?.key
   }
 
   /// Without the source, which the one who reads it knows.

@@ -97,7 +97,9 @@ struct ConfigDump {
 
   private func members(_ bundle: BundleSummary) -> String {
     let signers = bundle.signers.map { "{\"name\":\(text($0.name)),\"key\":\(text($0.key.description))}" }
-    return "\"name\":\(text(bundle.name)),\"version\":\(text(bundle.version)),\"digest\":\(text(bundle.digest)),"
+    let namespace = bundle.namespace.map { "\"namespace\":\(text($0))," } ?? ""
+    return namespace
+      + "\"name\":\(text(bundle.name)),\"version\":\(text(bundle.version)),\"digest\":\(text(bundle.digest)),"
       + "\"place\":\(text(bundle.place)),\"signedBy\":\(list(signers))"
   }
 }

@@ -36,17 +36,17 @@ public struct ConfigurationSet: Sendable {
   public let number: UInt64
   public let sources: [String]
   public let documents: [ConfigDocuments]
-  /// Bundles by name: the folder or archive of each, verified.
-  public let bundles: [String: String]
-  /// Moves of bundles to other versions, by their names.
-  public let rollouts: [String: BundleRollout]
+  /// The folder or archive of each FilterBundle, verified.
+  public let bundles: [ResourceName: String]
+  /// Moves of bundles to other versions, by FilterBundle.
+  public let rollouts: [ResourceName: BundleRollout]
   /// Hosts of which the control plane says that no service is called so.
   public let absentHosts: Set<String>
 
   /// - Parameter documents: each under the name that its locations, and so diagnostics, give.
   public init(
-    number: UInt64, documents: [(source: String, document: ConfigDocuments)], bundles: [String: String] = [:],
-    rollouts: [String: BundleRollout] = [:], absentHosts: Set<String> = []
+    number: UInt64, documents: [(source: String, document: ConfigDocuments)], bundles: [ResourceName: String] = [:],
+    rollouts: [ResourceName: BundleRollout] = [:], absentHosts: Set<String> = []
   ) {
     self.number = number
     sources = documents.map(\.source)

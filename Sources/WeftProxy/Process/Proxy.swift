@@ -47,13 +47,17 @@ public enum Proxy {
 
   /// Compiles what was read elsewhere, and gives what only compiling finds: mistakes in the configurations of filters,
   /// in certificates and routes.
+  /// - Parameters:
+  ///   - bundles: the archive of each FilterBundle.
+  ///   - rollouts: moves to other versions, by FilterBundle.
   public static func check(
-    _ loaded: LoadedConfiguration, bundleFolders: [String], rollouts: [String: BundleRollout] = [:],
+    _ loaded: LoadedConfiguration, bundleFolders: [String], bundles: [ResourceName: String] = [:],
+    rollouts: [ResourceName: BundleRollout] = [:],
     registry: FilterRegistry, log: Logger
   ) -> [Diagnostic] {
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: MetricsRegistry(), logger: log,
-      bundleFolders: bundleFolders, rollouts: rollouts)
+      bundleFolders: bundleFolders, bundles: bundles, rollouts: rollouts)
     _ = compiler.compile(version: 1)
     return compiler.diagnostics + AccessLogs.check(loaded.resources.proxy?.accessLog ?? [])
   }

@@ -46,8 +46,8 @@ struct ConfigurationCompiler {
 
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
-    bundleFolders: [String] = [], bundles named: [String: String] = [:],
-    rollouts: [String: BundleRollout] = [:], resolved: [String: [IPAddress]] = [:],
+    bundleFolders: [String] = [], bundles named: [ResourceName: String] = [:],
+    rollouts: [ResourceName: BundleRollout] = [:], resolved: [String: [IPAddress]] = [:],
     previous: Snapshot? = nil,
     renewed: [String: ServiceSpec] = [:], tickets: TicketKeys? = nil, labels: [String: String] = [:]
   ) {

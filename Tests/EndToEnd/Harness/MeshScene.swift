@@ -125,6 +125,16 @@ final class MeshScene: @unchecked Sendable {
       environment: ["WEFT_JOIN_TOKEN": try token("gateway", name)])
   }
 
+  /// The same gateway again, which knows who it is.
+  func restartGateway(_ name: String) throws -> WeftProcess {
+    starts += 1
+    return try WeftProcess(
+      command: [
+        "gateway", "--name", name, "--control", "127.0.0.1:\(discovery.number)", "--state",
+        folder.path("state-\(name)"),
+      ], folder: folder, name: "gateway-\(name)-\(starts)")
+  }
+
   static func service(_ name: String) -> String {
     "{apiVersion: weft.dev/v1, kind: Service, metadata: {name: \(name)}, spec: {}}"
   }

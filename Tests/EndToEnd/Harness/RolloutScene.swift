@@ -40,13 +40,21 @@ final class RolloutScene: @unchecked Sendable {
     "function on_response(h) h:headers():add(\"x-version\", \"\(version)\") end\n"
   }
 
-  /// Pushes a version of the bundle.
-  func push(_ version: String, _ script: String, _ more: String...) throws {
+  /// Writes a version of the bundle.
+  /// - Returns: its folder.
+  @discardableResult
+  func write(_ version: String, _ script: String) throws -> String {
     let folder = "tagger-\(version)"
     try mesh.folder.write("\(folder)/bundle.yaml", "name: tagger\nversion: \(version)\n")
     try mesh.folder.write("\(folder)/main.lua", script)
     let path = mesh.folder.path(folder)
     digests[version] = try Tool.run(WeftBinary.path, ["bundle", "digest", path]).output.prefix(71).description
+    return path
+  }
+
+  /// Pushes a version of the bundle.
+  func push(_ version: String, _ script: String, _ more: String...) throws {
+    let path = try write(version, script)
     let result = try Tool.run(
       WeftBinary.path, ["bundle", "push", path, "--skip-tests", "--control", mesh.apiURL] + more)
     #expect(result.code == 0, "\(result.errorOutput)\(result.output)")
@@ -56,6 +64,17 @@ final class RolloutScene: @unchecked Sendable {
 
   /// The folder in which a gateway keeps archives.
   func archives(_ gateway: Int) -> String { mesh.folder.path("state-edge-\(gateway)/bundles") }
+
+  /// The versions whose archives a gateway has, of those that were pushed.
+  func kept(_ gateway: Int = 0) -> [String] {
+    let names = Set(listFolder(archives(gateway)))
+    return digests.filter { names.contains("\($0.value.dropFirst("sha256:".count)).weft") }.keys.sorted()
+  }
+
+  func restart(_ gateway: Int = 0) throws {
+    gateways[gateway].stop()
+    gateways[gateway] = try mesh.restartGateway("edge-\(gateway)")
+  }
 
   // MARK: Requests
 

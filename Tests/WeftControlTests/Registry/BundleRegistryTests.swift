@@ -4,6 +4,7 @@ import NIOCore
 import Testing
 import WeftBundle
 import WeftConfig
+import WeftCrypto
 import WeftStore
 
 @testable import WeftControl
@@ -81,10 +82,17 @@ struct BundleRegistryTests {
       let bundle = try Self.archive()
       _ = try await push(api, bundle.archive)
       let path = "/weft/v1/blobs/\(bundle.digest)/signatures"
-      let text = "digest: \(bundle.digest)\nsignatures: []\n"
+      var signatures = BundleSignatures(of: bundle.digest)
+      try signatures.sign(with: try Ed25519.SigningKey.generate())
+      let text = signatures.text
       #expect(try await api.yaml(.PUT, path, text).status == 200)
       #expect(try await api.call(.GET, path).text == text)
       #expect(try await api.yaml(.PUT, path, text.replacing("sha256:", with: "sha256:0")).status == 422)
+      #expect(try await api.yaml(.PUT, path, "digest: \(bundle.digest)\nsignatures: []\n").status == 422)
+      let another = BundleSignatures(of: try SHA256Digest(of: Array("another".utf8))).digest
+      let foreign = try await api.yaml(
+        .PUT, path, text.replacing("\(bundle.digest)", with: "\(another)"))
+      #expect(foreign.status == 422 && foreign.text.contains("these are signatures of \(another)"), "\(foreign.text)")
       let unknown = "/weft/v1/blobs/sha256:\(String(repeating: "0", count: 64))/signatures"
       #expect(try await api.yaml(.PUT, unknown, text).status == 404)
     }
