@@ -116,10 +116,11 @@ final class MeshScene: @unchecked Sendable {
 
   func state(_ sidecar: Sidecar, _ service: String) -> String { "state-\(service)-\(sidecar.ports[0].number)" }
 
-  func gateway(_ name: String, _ more: String...) throws -> WeftProcess {
+  /// - Parameter control: the port at which it finds the control plane, if not its own.
+  func gateway(_ name: String, control: Int? = nil, _ more: String...) throws -> WeftProcess {
     try WeftProcess(
       command: [
-        "gateway", "--name", name, "--control", "127.0.0.1:\(discovery.number)", "--state",
+        "gateway", "--name", name, "--control", "127.0.0.1:\(control ?? discovery.number)", "--state",
         folder.path("state-\(name)"),
       ] + more, folder: folder, name: "gateway-\(name)",
       environment: ["WEFT_JOIN_TOKEN": try token("gateway", name)])

@@ -5,30 +5,46 @@ import Testing
 final class RolloutScene: @unchecked Sendable {
   let mesh: MeshScene
   let app: Backend
-  private let ports: [ReservedPort]
+  private var ports: [ReservedPort]
   private(set) var gateways: [WeftProcess] = []
   private var digests: [String: String] = [:]
 
   /// The version 1.0.0, which says so in each response, is in force at each of the gateways.
-  init(gateways count: Int = 1) throws {
+  /// - Parameters:
+  ///   - script: of that version, when it is to do more.
+  ///   - filter: more of the Filter's configuration.
+  init(gateways count: Int = 1, script: String? = nil, filter: String? = nil) throws {
     mesh = try MeshScene()
     app = try Backend("app")
     ports = try (0..<count).map { _ in try ReservedPort() }
-    try push("1.0.0", Self.tags("1.0.0"), "--use")
+    try push("1.0.0", script ?? Self.tags("1.0.0"), "--use")
     var resources = [
-      Resources.service("app", [app.endpoint]), Resources.filter("tag", type: "lua", config: "bundle: tagger"),
+      Resources.service("app", [app.endpoint]),
+      Resources.filter("tag", type: "lua", config: "bundle: tagger" + (filter.map { ", \($0)" } ?? "")),
     ]
-    for (i, port) in ports.enumerated() {
-      resources.append(Resources.gateway(port.number, name: "edge-\(i)"))
-      resources.append(
-        Resources.route(
-          "front-\(i)",
-          "rules: [{filters: [\(Resources.reference("tag"))], backendRefs: [\(Resources.backendRef("app"))]}]",
-          gateway: "edge-\(i)"))
-    }
+    for (i, port) in ports.enumerated() { resources += Self.gateway("edge-\(i)", port) }
     try mesh.apply(resources.joined(separator: "\n---\n"))
     for i in ports.indices { gateways.append(try mesh.gateway("edge-\(i)")) }
     for i in ports.indices { try eventually("version 1.0.0 at gateway \(i)") { try version(i) == "1.0.0" } }
+  }
+
+  /// A gateway with a route that runs the bundle.
+  private static func gateway(_ name: String, _ port: ReservedPort) -> [String] {
+    [
+      Resources.gateway(port.number, name: name),
+      Resources.route(
+        "front-\(name)",
+        "rules: [{filters: [\(Resources.reference("tag"))], backendRefs: [\(Resources.backendRef("app"))]}]",
+        gateway: name),
+    ]
+  }
+
+  /// Another gateway.
+  /// - Parameter control: the port at which it finds the control plane.
+  func add(gateway name: String, _ port: ReservedPort, control: Int) throws {
+    try mesh.apply(Self.gateway(name, port).joined(separator: "\n---\n"))
+    ports.append(port)
+    gateways.append(try mesh.gateway(name, control: control))
   }
 
   func stop() {
@@ -78,9 +94,9 @@ final class RolloutScene: @unchecked Sendable {
 
   // MARK: Requests
 
-  func ask(_ gateway: Int = 0) throws -> HTTPMessage {
+  func ask(_ gateway: Int = 0, _ path: String = "/path") throws -> HTTPMessage {
     let client = try RawClient(ports[gateway].number)
-    try client.send("GET /path HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")
+    try client.send("GET \(path) HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")
     return try client.response(to: "GET")
   }
 
