@@ -20,12 +20,16 @@ final class LuaFilter: HTTPFilter {
   let shard: MetricsShard
   private let host: OpaquePointer
   let series: LuaCounters
+  /// Keeps those of `series` that only this version has.
+  private let lease: MetricsLease
   let own: UnsafeMutablePointer<Own>
   private let bodyLimit: Int
   private let clearsRoute: Bool
   let pacesCalls: Bool
   /// Failures of this version of a bundle, while another takes its place.
   var failures: Counter?
+  /// Where else times of calls are counted.
+  var timings: Histogram?
   /// The script has asked for a service that it may not call.
   var hasMissedService = false
 
@@ -50,7 +54,8 @@ final class LuaFilter: HTTPFilter {
     self.state = state
     host = state.host
     shard = worker.metrics
-    series = LuaCounters(type.metrics, worker.metrics, filter: type.filterName, bundle: type.program.name)
+    lease = worker.metrics.registry.makeLease()
+    series = LuaCounters(type.metrics, worker.metrics, type, lease: lease)
     bodyLimit = type.program.limits.body
     clearsRoute = type.clearsRoute
     self.pacesCalls = pacesCalls
@@ -194,7 +199,9 @@ final class LuaFilter: HTTPFilter {
     let before = ThreadClock.now
     let outcome = wl_start(
       host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
-    series.durations.observe(nanoseconds: ThreadClock.now - before)
+    let spent = ThreadClock.now - before
+    series.durations.observe(nanoseconds: spent)
+    timings?.observe(nanoseconds: spent)
     return outcome
   }
 

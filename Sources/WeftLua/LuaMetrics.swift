@@ -15,12 +15,14 @@ struct LuaMetrics: Sendable {
 
   /// One call in so many is timed: reading the thread's clock costs as much as a small script.
   static let sampling: UInt32 = 64
+  private static let versionLabels = ["filter", "bundle", "digest"]
 
   init(_ registry: MetricsRegistry) throws {
-    calls = try registry.counter("weft_lua_calls_total", help: "Calls into a script.", labels: ["bundle"])
+    calls = try registry.counter(
+      "weft_lua_calls_total", help: "Calls into a script.", labels: Self.versionLabels)
     durations = try registry.histogram(
       "weft_lua_call_duration_seconds", help: "CPU time of a call into a script, of one call in 64.",
-      unit: .nanoseconds, buckets: HistogramBuckets.shortDurations, labels: ["bundle"])
+      unit: .nanoseconds, buckets: HistogramBuckets.shortDurations, labels: Self.versionLabels)
     errors = try registry.counter(
       "weft_filter_errors_total", help: "Failures of a filter: error, limit, timeout.", labels: ["filter", "reason"])
     suspended = try registry.gauge(
@@ -68,9 +70,12 @@ struct LuaCounters {
   let skipped: Counter
   let denied: Counter
 
-  init(_ metrics: LuaMetrics, _ shard: MetricsShard, filter: String, bundle: String) {
-    calls = shard.counter(metrics.calls, [bundle])
-    durations = shard.histogram(metrics.durations, [bundle])
+  /// - Parameter lease: keeps series of the version: a bundle has any number of versions in the life of a process.
+  init(_ metrics: LuaMetrics, _ shard: MetricsShard, _ use: LuaFilterUse, lease: MetricsLease) {
+    let filter = use.filterName
+    let version = [filter, use.program.name, use.program.digest]
+    calls = shard.counter(metrics.calls, version, lease: lease)
+    durations = shard.histogram(metrics.durations, version, lease: lease)
     errors = shard.counter(metrics.errors, [filter, LuaFailure.Reason.error.rawValue])
     limits = shard.counter(metrics.errors, [filter, LuaFailure.Reason.limit.rawValue])
     timeouts = shard.counter(metrics.errors, [filter, "timeout"])

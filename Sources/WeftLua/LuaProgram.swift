@@ -7,6 +7,8 @@ final class LuaProgram: Sendable {
   /// What logs and metrics call it: a bundle's name, or the filter's for a script that stands alone.
   let name: String
   let entry: OwnedBytes
+  /// `sha256:HEX` of the bundle, or of a script that stands alone.
+  let digest: String
   let limits: BundleLimits
   /// nil: the states stand alone, with nothing to log or to count in.
   let surroundings: LuaSurroundings?
@@ -25,6 +27,7 @@ final class LuaProgram: Sendable {
   ) {
     self.name = name
     self.entry = OwnedBytes(entry)
+    self.digest = digest
     self.limits = limits
     self.surroundings = surroundings
     let scope = namespace.map { " \($0)" } ?? ""

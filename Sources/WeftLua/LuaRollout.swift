@@ -44,7 +44,7 @@ struct LuaRollout: Sendable {
       filter.failures = series.errors
       return LuaCanaryFilter(stable, stableSeries, (filter, series), percent: percent)
     case .shadow:
-      let shadow = try LuaShadow(candidate, worker, errors: series.errors)
+      let shadow = try LuaShadow(candidate, worker, errors: series.errors, times: stable.type.metrics.durations)
       return LuaShadowFilter(
         stable, stableSeries, shadow, percent: percent,
         LuaComparisons(metrics, worker.metrics, stable.type, digest: digest))

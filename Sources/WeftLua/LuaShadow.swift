@@ -21,12 +21,20 @@ final class LuaShadow {
   private let state: UnsafeMutablePointer<ExchangeState>
   private let errors: Counter
 
-  init(_ use: LuaFilterUse, _ real: WorkerContext, errors: Counter) throws {
+  /// Its times are told, though it counts nowhere else.
+  private let lease: MetricsLease
+
+  /// - Parameter times: where the real worker counts them.
+  init(_ use: LuaFilterUse, _ real: WorkerContext, errors: Counter, times: HistogramFamily) throws {
     guard let surroundings = use.program.surroundings else { throw LuaFailure(Int32(WL_FAILED), "no surroundings") }
     self.errors = errors
     worker = WorkerContext(
       index: real.index, count: real.count, metrics: surroundings.registry.makeShard(), logger: real.logger)
-    filter = LuaFilter(use, try LuaStates.state(for: use.program, on: worker), worker, pacesCalls: false)
+    let made = LuaFilter(use, try LuaStates.state(for: use.program, on: worker), worker, pacesCalls: false)
+    lease = real.metrics.registry.makeLease()
+    made.timings = real.metrics.histogram(
+      times, [use.filterName, use.program.name, use.program.digest], lease: lease)
+    filter = made
     scratch = .allocate(capacity: 1)
     scratch.initialize(to: BodyScratch())
     state = .allocate(capacity: 1)

@@ -28,8 +28,25 @@ struct RolloutTests {
       return (rollout["stableFigures"]["requests"].int ?? 0) > 0
         && (rollout["candidateFigures"]["requests"].int ?? 0) > 0
     }
+    try eventually("times of calls of both") {
+      let rollout = try scene.status()["rollout"]
+      return (rollout["stableFigures"]["callTime"].number ?? 0) > 0
+        && (rollout["candidateFigures"]["callTime"].number ?? 0) > 0
+    }
     let page = try scene.mesh.weft("bundle", "status", "tagger").output
     #expect(page.contains("waits at 40 % for somebody to promote it"), "\(page)")
+    #expect(page.contains("TIME/CALL") && page.split(separator: "\n").count { $0.contains(" µs") } == 2, "\(page)")
+    try eventually("the calls of each version", within: 60) {
+      let filters = try scene.mesh.weft("status", "filters").output
+      return ["1.0.0", "1.1.0"].allSatisfy { filters.contains(scene.digest($0).prefix(19)) }
+        && filters.contains("default/tagger")
+    }
+    let metrics = try scene.mesh.metrics()
+    for version in ["1.0.0", "1.1.0"] {
+      let labels = "{filter=\"default/tag\",bundle=\"default/tagger\",digest=\"\(scene.digest(version))\"} "
+      #expect(metrics.contains("weft_mesh_filter_calls_total\(labels)"), "\(metrics)")
+      #expect(metrics.contains("weft_mesh_filter_call_duration_seconds_count\(labels)"), "\(metrics)")
+    }
     try scene.mesh.weft("bundle", "promote", "tagger")
     let done = try scene.awaitPhase("Succeeded")
     #expect(done["digest"].string == scene.digest("1.1.0"))

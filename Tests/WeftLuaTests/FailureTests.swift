@@ -104,7 +104,7 @@ import WeftTelemetry
       try exchange.respond(200)
       exchange.end()
     }
-    #expect(bench.bench.metric("weft_lua_calls_total", ["script"]) == 9)
+    #expect(bench.calls() == 9)
     let memory = try #require(bench.bench.metric("weft_lua_memory_bytes", ["script"]))
     #expect(memory > 10_000 && memory < 200_000)
   }

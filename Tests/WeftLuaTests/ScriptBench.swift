@@ -24,6 +24,13 @@ final class ScriptBench {
 
   var errors: [String] { lines.at(.error) }
 
+  /// Calls into scripts, all versions together.
+  func calls() -> UInt64 {
+    (bench.metrics.snapshot().family("weft_lua_calls_total")?.series ?? []).reduce(0) { sum, series in
+      if case .counter(let count) = series.value { sum + count } else { sum }
+    }
+  }
+
   /// Appends a filter that runs `script`.
   /// - Parameter options: further lines of the configuration.
   @discardableResult

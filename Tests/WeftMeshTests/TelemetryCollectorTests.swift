@@ -45,6 +45,32 @@ struct TelemetryCollectorTests {
     #expect(collector.report(registry.snapshot(), source: "default/reviews").edges.isEmpty)
   }
 
+  @Test("calls of scripts and their time, by version of the bundle, beside what a rollout counts")
+  func scripts() throws {
+    let registry = MetricsRegistry()
+    let shard = registry.makeShard()
+    let labels = ["filter", "bundle", "digest"]
+    let family = try registry.counter("weft_lua_calls_total", help: "Calls.", labels: labels)
+    let times = try registry.histogram(
+      "weft_lua_call_duration_seconds", help: "Time.", unit: .nanoseconds, buckets: [1_000, 1_000_000], labels: labels)
+    let variants = try registry.counter(
+      "weft_lua_rollout_requests_total", help: "Requests.", labels: labels + ["variant"])
+    let (old, new) = (["default/f", "default/tag", "sha256:a"], ["default/f", "default/tag", "sha256:b"])
+    for _ in 0..<130 { shard.counter(family, old).add() }
+    shard.counter(family, new).add()
+    shard.counter(variants, new + ["candidate"]).add()
+    for time in [2_000, 4_000] as [UInt64] { shard.histogram(times, old).observe(time) }
+    var collector = TelemetryCollector()
+    let first = collector.report(registry.snapshot(), source: "default/edge").filters
+    #expect(
+      first.map { "\($0.digest) \($0.variant) \($0.calls) \($0.scriptCalls) \($0.timedCalls) \($0.timedNanoseconds)" }
+        == ["sha256:b candidate 1 0 0 0", "sha256:a  0 130 2 6000", "sha256:b  0 1 0 0"])
+    #expect(first.allSatisfy { $0.filter == "default/f" && $0.bundle == "default/tag" })
+    shard.histogram(times, old).observe(1_500)
+    let next = collector.report(registry.snapshot(), source: "default/edge").filters
+    #expect(next.count == 1 && next[0].timedCalls == 1 && next[0].timedNanoseconds == 1_500 && next[0].scriptCalls == 0)
+  }
+
   @Test("bounds of histograms fall into the first bucket that holds them")
   func buckets() {
     #expect(TelemetryCollector.bucket(nanoseconds: 100_000) == 0)

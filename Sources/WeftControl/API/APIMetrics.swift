@@ -11,7 +11,7 @@ public protocol MetricsSource: Sendable {
 
 /// A page in Prometheus' text format. Families are written whole, one after the other.
 public struct MetricsPage: Sendable {
-  public enum Kind: String, Sendable { case counter, gauge, histogram }
+  public enum Kind: String, Sendable { case counter, gauge, histogram, summary }
 
   public private(set) var text = ""
 

@@ -38,7 +38,7 @@ struct MeshRoutes: Sendable {
         }),
       APIEndpoint(
         .get, "/weft/v1/traffic", .read,
-        "The last minute of services, of edges between them, and of routes: rate, success, latency",
+        "The last minute of services, of edges between them, of routes and of filters: rate, success, latency",
         { _, _ in
           guard let telemetry else { throw APIProblem(.notFound, "this control plane takes no telemetry") }
           return Response(try Self.json(Traffic(telemetry.snapshot())))

@@ -182,8 +182,8 @@ public actor RolloutController {
     // At its beginning the totals still hold what an earlier rollout did.
     if !followed.insert(item.name).inserted {
       status.add(
-        stable: Self.sum(news, item, resource.digest, ["stable"]),
-        candidate: Self.sum(news, item, rollout.candidate, ["candidate", "shadow"]))
+        stable: Self.sum(news, item, resource.digest, ["stable", ""]),
+        candidate: Self.sum(news, item, rollout.candidate, ["candidate", "shadow", ""]))
     }
     observe(&status, item, rollout, reports, at: now)
     status.advance(rollout, at: now)

@@ -8,6 +8,9 @@ public struct RolloutFigures: Sendable, Hashable, Codable {
   /// Shadow mode: calls in which it did the same as the present version, and did not.
   public var same: UInt64 = 0
   public var different: UInt64 = 0
+  /// Calls of its script that were timed, and how long these took together: processor time.
+  public var timedCalls: UInt64 = 0
+  public var timedNanoseconds: UInt64 = 0
   /// Bucket i holds what took less than 0.1 ms × 2^i, the last one the rest.
   public var latency = [UInt64](repeating: 0, count: TelemetryAggregator.Limits.buckets)
 
@@ -16,11 +19,13 @@ public struct RolloutFigures: Sendable, Hashable, Codable {
   init(_ counts: TelemetryAggregator.FilterCounts, isShadow: Bool) {
     same = counts.same
     different = counts.different
+    timedCalls = counts.timedCalls
+    timedNanoseconds = counts.timedNanoseconds
     // Beside the present version, a call that was compared is what a request is otherwise.
     requests = isShadow ? counts.same &+ counts.different : counts.calls
     errors = counts.errors
     failures = counts.failures
-    latency = counts.latency
+    if !counts.latency.isEmpty { latency = counts.latency }
   }
 
   mutating func add(_ other: RolloutFigures) {
@@ -29,6 +34,8 @@ public struct RolloutFigures: Sendable, Hashable, Codable {
     failures &+= other.failures
     same &+= other.same
     different &+= other.different
+    timedCalls &+= other.timedCalls
+    timedNanoseconds &+= other.timedNanoseconds
     for (i, count) in other.latency.enumerated() where i < latency.count { latency[i] &+= count }
   }
 
@@ -41,6 +48,8 @@ public struct RolloutFigures: Sendable, Hashable, Codable {
     result.failures = added(failures, last.failures)
     result.same = added(same, last.same)
     result.different = added(different, last.different)
+    result.timedCalls = added(timedCalls, last.timedCalls)
+    result.timedNanoseconds = added(timedNanoseconds, last.timedNanoseconds)
     for i in latency.indices where i < last.latency.count { result.latency[i] = added(latency[i], last.latency[i]) }
     return result
   }
@@ -51,6 +60,9 @@ public struct RolloutFigures: Sendable, Hashable, Codable {
   public var errorRate: Double { requests == 0 ? 0 : Double(failures) / Double(requests) * 100 }
   /// Percent of its requests whose script failed.
   public var scriptErrorRate: Double { requests == 0 ? 0 : min(Double(errors) / Double(requests) * 100, 100) }
+
+  /// Milliseconds of processor time that a call of its script takes on average; nil: none was timed.
+  public var callTime: Double? { timedCalls == 0 ? nil : Double(timedNanoseconds) / Double(timedCalls) / 1e6 }
 
   /// Milliseconds below which a share of its requests ended, linear within a bucket; nil without requests.
   public func latency(quantile: Double) -> Double? {

@@ -70,6 +70,10 @@ struct Rollouts: Sendable {
       value["rollout"]?["candidateWindow"] = nil
       for (version, figures) in [("stable", status.stableFigures), ("candidate", status.candidateFigures)] {
         value["rollout"]?["\(version)Figures"]?["latencyP99"] = figures.latency(quantile: 0.99).map { .number("\($0)") }
+        let name = "\(version)Figures"
+        value["rollout"]?[name]?["latencyP50"] = figures.latency(quantile: 0.5).map { .number("\($0)") }
+        value["rollout"]?[name]?["errorRate"] = .number("\(figures.errorRate)")
+        value["rollout"]?[name]?["callTime"] = figures.callTime.map { .number("\($0)") }
         value["rollout"]?["\(version)Figures"]?["latencyMean"] = figures.meanLatency.map { .number("\($0)") }
       }
     }

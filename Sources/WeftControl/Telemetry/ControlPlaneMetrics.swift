@@ -23,6 +23,7 @@ struct ControlPlaneMetrics: MetricsSource {
     page.sample("weft_control_telemetry_edges", [], Double(snapshot.edges.count))
     writeRequests(snapshot, to: &page)
     writeLatencies(snapshot, to: &page)
+    writeFilters(snapshot, to: &page)
   }
 
   private func writeRequests(_ snapshot: TelemetryAggregator.Snapshot, to page: inout MetricsPage) {
@@ -75,6 +76,38 @@ struct ControlPlaneMetrics: MetricsSource {
       // Of upper bounds of buckets: reports have no sums.
       page.sample(name, suffix: "_sum", [("destination", destination)], sum)
       page.sample(name, suffix: "_count", [("destination", destination)], Double(below))
+    }
+  }
+}
+
+extension ControlPlaneMetrics {
+  private static func labels(_ filter: TelemetryAggregator.Filter) -> [(String, String)] {
+    [("filter", filter.filter), ("bundle", filter.bundle), ("digest", filter.digest)]
+  }
+
+  /// Filters are as many as the aggregator keeps.
+  private func writeFilters(_ snapshot: TelemetryAggregator.Snapshot, to page: inout MetricsPage) {
+    let versions = snapshot.filters.filter { !$0.filter.digest.isEmpty && $0.total.scriptCalls > 0 }
+    let calls = "weft_mesh_filter_calls_total"
+    page.family(calls, .counter, "Calls into scripts of filters that proxies report, by version of the bundle.")
+    for figures in versions { page.sample(calls, Self.labels(figures.filter), Double(figures.total.scriptCalls)) }
+    let times = "weft_mesh_filter_call_duration_seconds"
+    page.family(times, .summary, "Processor time of the calls that were timed.")
+    for figures in versions where figures.total.timedCalls > 0 {
+      let labels = Self.labels(figures.filter)
+      page.sample(times, suffix: "_sum", labels, Double(figures.total.timedNanoseconds) / 1e9)
+      page.sample(times, suffix: "_count", labels, Double(figures.total.timedCalls))
+    }
+    let totals = snapshot.filters.filter(\.filter.digest.isEmpty)
+    let errors = "weft_mesh_filter_errors_total"
+    page.family(errors, .counter, "Failures of filters that proxies report.")
+    for figures in totals where figures.total.errors > 0 {
+      page.sample(errors, [("filter", figures.filter.filter)], Double(figures.total.errors))
+    }
+    let responses = "weft_mesh_filter_responses_total"
+    page.family(responses, .counter, "Requests that filters answered themselves, as proxies report.")
+    for figures in totals where figures.total.denied > 0 {
+      page.sample(responses, [("filter", figures.filter.filter)], Double(figures.total.denied))
     }
   }
 }

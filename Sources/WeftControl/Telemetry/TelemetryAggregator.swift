@@ -27,7 +27,7 @@ public final class TelemetryAggregator: Sendable {
     public var filter: String
     public var bundle: String
     public var digest: String
-    /// `stable`, `candidate` or `shadow`; empty for filters without bundle.
+    /// `stable`, `candidate` or `shadow`; empty for filters without bundle, and for calls of scripts.
     public var variant: String
   }
 
@@ -52,6 +52,10 @@ public final class TelemetryAggregator: Sendable {
     public var failures: UInt64 = 0
     public var same: UInt64 = 0
     public var different: UInt64 = 0
+    public var scriptCalls: UInt64 = 0
+    /// Of these, how many were timed, and how long they took together: processor time.
+    public var timedCalls: UInt64 = 0
+    public var timedNanoseconds: UInt64 = 0
     /// Empty, or one count for each bucket.
     public var latency: [UInt64] = []
 
@@ -64,6 +68,9 @@ public final class TelemetryAggregator: Sendable {
       failures &+= other.failures
       same &+= other.same
       different &+= other.different
+      scriptCalls &+= other.scriptCalls
+      timedCalls &+= other.timedCalls
+      timedNanoseconds &+= other.timedNanoseconds
       latency.add(other.latency)
     }
   }
@@ -154,6 +161,9 @@ public final class TelemetryAggregator: Sendable {
     sum.failures = counts.failures
     sum.same = counts.same
     sum.different = counts.different
+    sum.scriptCalls = counts.scriptCalls
+    sum.timedCalls = counts.timedCalls
+    sum.timedNanoseconds = counts.timedNanoseconds
     sum.latency.add(counts.latency)
     state.filters[filter, default: Window(zero: FilterCounts())].add(now) { $0.add(sum) }
     guard !counts.samples.isEmpty else { return }

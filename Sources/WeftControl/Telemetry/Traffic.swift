@@ -37,6 +37,7 @@ public struct Traffic: Sendable, Codable {
   public var services: [Service] = []
   public var edges: [Edge] = []
   public var routes: [Route] = []
+  public var filters: [FilterTraffic] = []
 
   /// Sums, while they are made.
   private struct Sums {
@@ -83,6 +84,7 @@ public struct Traffic: Sendable, Codable {
         edges[Pair(first: edge.source, second: edge.destination), default: Sums()].add(edge.code, counts)
       }
     }
+    filters = FilterTraffic.all(snapshot)
     let seconds = snapshot.seconds
     for name in Set(own.keys).union(called.keys).sorted() {
       let isOwn = own[name].map { !$0.isEmpty } ?? false

@@ -47,7 +47,7 @@ struct TelemetryCollector {
     now = [:]
     report.edges = Self.messages(edges(metrics, source))
     report.filters = filters(metrics)
-    report.filters += variants(metrics).prefix(Limits.filters - report.filters.count)
+    report.filters += (variants(metrics) + scripts(metrics)).prefix(Limits.filters - report.filters.count)
     before = now
     return report
   }
@@ -172,7 +172,13 @@ struct TelemetryCollector {
       let found = all.keys.first { $0.filter == place.filter && $0.digest == place.digest && $0.variant == "shadow" }
       if let found { all[found]?.samples = lines }
     }
-    return all.sorted {
+    return Self.messages(all)
+  }
+
+  private static func messages(
+    _ all: [Variant: Weft_Discovery_V1_FilterCounts]
+  ) -> [Weft_Discovery_V1_FilterCounts] {
+    all.sorted {
       ($0.key.filter, $0.key.digest, $0.key.variant) < ($1.key.filter, $1.key.digest, $1.key.variant)
     }
     .map { variant, counts in
@@ -183,6 +189,25 @@ struct TelemetryCollector {
       counts.variant = variant.variant
       return counts
     }
+  }
+
+  /// How often scripts were called, and how long a call took, by version.
+  private mutating func scripts(_ metrics: MetricsSnapshot) -> [Weft_Discovery_V1_FilterCounts] {
+    var all: [Variant: Weft_Discovery_V1_FilterCounts] = [:]
+    let calls = "weft_lua_calls_total"
+    for (labels, count) in Self.counters(calls, metrics) {
+      guard let version = Variant(labels + [""]), let added = added(calls, labels, count) else { continue }
+      all[version, default: .init()].scriptCalls += added
+    }
+    let times = "weft_lua_call_duration_seconds"
+    for series in metrics.family(times)?.series ?? [] {
+      guard case .histogram(let value) = series.value, let version = Variant(series.labels + [""]),
+        let timed = added("\(times) count", series.labels, value.count)
+      else { continue }
+      all[version, default: .init()].timedCalls += timed
+      all[version, default: .init()].timedNanoseconds += added("\(times) sum", series.labels, value.sum) ?? 0
+    }
+    return Self.messages(all)
   }
 
   // MARK: Figures

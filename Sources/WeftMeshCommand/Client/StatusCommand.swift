@@ -12,9 +12,9 @@ struct StatusCommand: ParsableCommand {
       SYNC: synced (has the newest configuration), syncing (it is on its way), stale (refused something and goes on \
       with what it had), disconnected. LAG: revisions of the store that the proxy is behind.
 
-      With "services", "edges" or "routes": what goes on, in the last minute: requests a second, how many were not \
+      With "services", "edges", "routes" or "filters": what goes on, in the last minute: requests a second, how many were not \
       answered with 5xx, and latencies. Services as their own sidecars see them, edges as the callers see them, routes as \
-      clients see them.
+      clients see them; filters with calls of their scripts, by version, and the processor time of a call.
 
       Examples:
         weft status
@@ -25,7 +25,7 @@ struct StatusCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Only proxies whose id begins so, with details; or services, edges, routes.", valueName: "what"))
+      "Only proxies whose id begins so, with details; or services, edges, routes, filters.", valueName: "what"))
   var proxy: String?
 
   @OptionGroup var client: ClientOptions

@@ -111,17 +111,22 @@ enum RolloutText {
   }
 
   private static func figures(_ rollout: JSONValue) -> String {
-    var table = Table(columns: ["", "REQUESTS", "5XX", "SCRIPT ERRORS", "MEAN", "P99", "SAME", "DIFFERENT"])
+    let isShadow = rollout["mode"]?.string == "Shadow"
+    let columns = ["", "REQUESTS", "5XX", "SCRIPT ERRORS", "P50", "P99", "TIME/CALL"]
+    var table = Table(columns: columns + (isShadow ? ["SAME", "DIFFERENT"] : []))
     for (title, field) in [("present", "stableFigures"), ("candidate", "candidateFigures")] {
       let figures = rollout[field]
       func count(_ name: String) -> String { "\(figures?[name]?.int ?? 0)" }
       func time(_ name: String) -> String {
         figures?[name]?.double.map { "\(($0 * 10).rounded() / 10) ms" } ?? "-"
       }
-      table.add([
-        title, count("requests"), count("failures"), count("errors"), time("latencyMean"), time("latencyP99"),
-        count("same"), count("different"),
-      ])
+      let rate = figures?["errorRate"]?.double.map { " (\(($0 * 100).rounded() / 100) %)" } ?? ""
+      let call = figures?["callTime"]?.double.map { "\(($0 * 10_000).rounded() / 10) µs" } ?? "-"
+      table.add(
+        [
+          title, count("requests"), count("failures") + rate, count("errors"), time("latencyP50"), time("latencyP99"),
+          call,
+        ] + (isShadow ? [count("same"), count("different")] : []))
     }
     return "\n" + table.text(isTerminal: Terminal.hasColor(1))
   }

@@ -604,6 +604,14 @@ public nonisolated struct Weft_Discovery_V1_FilterCounts: Sendable {
   /// A few of these, each a line for people to read.
   public var samples: [String] = []
 
+  /// Calls into the script, whatever their variant; of those that were timed, how many and how long they took together:
+  /// processor time.
+  public var scriptCalls: UInt64 = 0
+
+  public var timedCalls: UInt64 = 0
+
+  public var timedNanoseconds: UInt64 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1540,7 +1548,7 @@ nonisolated extension Weft_Discovery_V1_EdgeCounts: SwiftProtobuf.Message, Swift
 
 nonisolated extension Weft_Discovery_V1_FilterCounts: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".FilterCounts"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}filter\0\u{1}bundle\0\u{1}digest\0\u{1}variant\0\u{1}calls\0\u{1}errors\0\u{1}denied\0\u{1}failures\0\u{1}latency\0\u{1}same\0\u{1}different\0\u{1}samples\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}filter\0\u{1}bundle\0\u{1}digest\0\u{1}variant\0\u{1}calls\0\u{1}errors\0\u{1}denied\0\u{1}failures\0\u{1}latency\0\u{1}same\0\u{1}different\0\u{1}samples\0\u{3}script_calls\0\u{3}timed_calls\0\u{3}timed_nanoseconds\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1560,6 +1568,9 @@ nonisolated extension Weft_Discovery_V1_FilterCounts: SwiftProtobuf.Message, Swi
       case 10: try { try decoder.decodeSingularUInt64Field(value: &self.same) }()
       case 11: try { try decoder.decodeSingularUInt64Field(value: &self.different) }()
       case 12: try { try decoder.decodeRepeatedStringField(value: &self.samples) }()
+      case 13: try { try decoder.decodeSingularUInt64Field(value: &self.scriptCalls) }()
+      case 14: try { try decoder.decodeSingularUInt64Field(value: &self.timedCalls) }()
+      case 15: try { try decoder.decodeSingularUInt64Field(value: &self.timedNanoseconds) }()
       default: break
       }
     }
@@ -1602,6 +1613,15 @@ nonisolated extension Weft_Discovery_V1_FilterCounts: SwiftProtobuf.Message, Swi
     if !self.samples.isEmpty {
       try visitor.visitRepeatedStringField(value: self.samples, fieldNumber: 12)
     }
+    if self.scriptCalls != 0 {
+      try visitor.visitSingularUInt64Field(value: self.scriptCalls, fieldNumber: 13)
+    }
+    if self.timedCalls != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timedCalls, fieldNumber: 14)
+    }
+    if self.timedNanoseconds != 0 {
+      try visitor.visitSingularUInt64Field(value: self.timedNanoseconds, fieldNumber: 15)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1618,6 +1638,9 @@ nonisolated extension Weft_Discovery_V1_FilterCounts: SwiftProtobuf.Message, Swi
     if lhs.same != rhs.same {return false}
     if lhs.different != rhs.different {return false}
     if lhs.samples != rhs.samples {return false}
+    if lhs.scriptCalls != rhs.scriptCalls {return false}
+    if lhs.timedCalls != rhs.timedCalls {return false}
+    if lhs.timedNanoseconds != rhs.timedNanoseconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -80,6 +80,8 @@ final class MeshScene: @unchecked Sendable {
     return text.split(whereSeparator: \.isWhitespace).map(String.init).first { $0.contains(".") } ?? ""
   }
 
+  func metrics() throws -> String { try Tool.run("curl", ["-sf", "--max-time", "10", "\(apiURL)/metrics"]).output }
+
   // MARK: Proxies
 
   /// A sidecar with the ports that it has.
