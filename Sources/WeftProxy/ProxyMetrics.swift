@@ -137,7 +137,8 @@ struct ProxyMetrics: Sendable {
       labels: ["policy", "decision"])
     tokenFailures = try r.counter(
       "weft_request_authentication_failures_total",
-      help: "Requests whose token was not good: malformed, issuer, audience, expired, early, signature.",
+      help:
+        "Requests whose token was not good: malformed, issuer, audience, expired, early, signature, keys (not fetched yet).",
       labels: ["listener", "reason"])
     plainConnections = try r.counter(
       "weft_downstream_plain_connections_total",

@@ -2,73 +2,9 @@ import Testing
 
 @Suite("RequestAuthentication: tokens of requests", .endToEnd)
 struct RequestAuthenticationTests {
-  /// Makes keys with openssl, and tokens of each algorithm with them.
-  private struct Issuer {
-    let folder: TemporaryFolder
-    /// `{"keys": [...]}`, indented by nothing.
-    let jwks: String
-
-    private static let script = """
-      import base64, hashlib, hmac, json, subprocess, sys
-      def b64(b): return base64.urlsafe_b64encode(b).rstrip(b"=").decode()
-      def run(*a, **k): return subprocess.run(a, check=True, capture_output=True, **k).stdout
-      SECRET = b"0123456789abcdef0123456789abcdef"
-      def sign(alg, kid, data):
-          if alg == "HS256": return hmac.new(SECRET, data, hashlib.sha256).digest()
-          if alg == "none": return b""
-          if alg == "EdDSA":
-              open("data", "wb").write(data)
-              return run("openssl", "pkeyutl", "-sign", "-inkey", kid + ".pem", "-rawin", "-in", "data")
-          der = run("openssl", "dgst", "-sha256", "-sign", kid + ".pem", input=data)
-          if alg == "RS256": return der
-          out, at = b"", 3 if der[1] < 0x80 else 4
-          for _ in range(2):
-              n = der[at]
-              out += int.from_bytes(der[at + 1:at + 1 + n], "big").to_bytes(32, "big")
-              at += n + 2
-          return out
-      def token(alg, kid, claims):
-          text = b64(json.dumps({"alg": alg, "kid": kid}).encode()) + "." + b64(json.dumps(claims).encode())
-          return text + "." + b64(sign(alg, kid, text.encode()))
-      def keys():
-          run("openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "rsa.pem")
-          run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ec.pem")
-          run("openssl", "genpkey", "-algorithm", "ED25519", "-out", "ed.pem")
-          n = run("openssl", "rsa", "-in", "rsa.pem", "-noout", "-modulus").decode().strip().split("=")[1]
-          point = run("openssl", "pkey", "-in", "ec.pem", "-pubout", "-outform", "DER")[-64:]
-          ed = run("openssl", "pkey", "-in", "ed.pem", "-pubout", "-outform", "DER")[-32:]
-          return {"keys": [
-              {"kty": "RSA", "kid": "rsa", "n": b64(bytes.fromhex(n)), "e": "AQAB"},
-              {"kty": "EC", "kid": "ec", "crv": "P-256", "x": b64(point[:32]), "y": b64(point[32:])},
-              {"kty": "OKP", "kid": "ed", "crv": "Ed25519", "x": b64(ed)},
-              {"kty": "oct", "kid": "hs", "alg": "HS256", "k": b64(SECRET)}]}
-      if sys.argv[1] == "keys": print(json.dumps(keys()))
-      else: print(token(sys.argv[1], sys.argv[2], json.loads(sys.argv[3])))
-      """
-
-    init() throws {
-      folder = try TemporaryFolder()
-      try folder.write("jwt.py", Self.script)
-      jwks = try Self.run(folder, "keys")
-    }
-
-    func token(_ algorithm: String, _ key: String, _ claims: String) throws -> String {
-      try Self.run(folder, algorithm, key, claims)
-    }
-
-    func token(_ claims: String) throws -> String { try token("ES256", "ec", claims) }
-
-    private static func run(_ folder: TemporaryFolder, _ arguments: String...) throws -> String {
-      let result = try Tool.run(
-        "sh", ["-c", "cd \(folder.path(".")) && exec python3 jwt.py \"$@\"", "sh"] + arguments)
-      if result.code != 0 { throw MalformedMessage("jwt.py: \(result.errorOutput)") }
-      return result.output.split(separator: "\n").joined()
-    }
-  }
-
   private static let issuer = "https://issuer.example"
 
-  private func scene(_ keys: Issuer, rule: String = "", policy: String? = nil) throws -> Scene {
+  private func scene(_ keys: TokenIssuer, rule: String = "", policy: String? = nil) throws -> Scene {
     let authentication = """
       {apiVersion: security.istio.io/v1, kind: RequestAuthentication, metadata: {name: tokens}, spec: {jwtRules: [{issuer: \
       "\(Self.issuer)", jwks: '\(keys.jwks)'\(rule)}]}}
@@ -90,7 +26,7 @@ struct RequestAuthenticationTests {
 
   @Test("good tokens of every algorithm pass, those that are not good get 401, and none at all passes as nobody")
   func verifies() throws {
-    let keys = try Issuer()
+    let keys = try TokenIssuer()
     let scene = try scene(keys, rule: ", audiences: [shop, other]")
     defer { scene.stop() }
     let claims = #"{"iss":"https://issuer.example","sub":"ann","aud":["shop"],"exp":4000000000}"#
@@ -131,7 +67,7 @@ struct RequestAuthenticationTests {
 
   @Test("policies ask for principals, audiences, presenters and claims of tokens")
   func policies() throws {
-    let keys = try Issuer()
+    let keys = try TokenIssuer()
     let scene = try scene(
       keys,
       policy: """
@@ -158,25 +94,30 @@ struct RequestAuthenticationTests {
   @Test(
     "tokens are found where the rule says, are kept or taken off, and claims go into fields that clients cannot set")
   func places() throws {
-    let keys = try Issuer()
+    let keys = try TokenIssuer()
     let scene = try scene(
       keys,
       rule: """
-        , fromHeaders: [{name: x-token, prefix: "JWT "}, {name: x-plain}], fromParams: [t], forwardOriginalToken: true, \
-        outputClaimToHeaders: [{header: x-user, claim: sub}, {header: x-unit, claim: org.unit}]
+        , fromHeaders: [{name: x-token, prefix: "JWT "}, {name: x-plain}], fromParams: [t], fromCookies: [session], \
+        forwardOriginalToken: true, outputClaimToHeaders: [{header: x-user, claim: sub}, {header: x-unit, claim: \
+        org.unit}], outputPayloadToHeader: x-claims
         """)
     defer { scene.stop() }
     let token = try keys.token(#"{"iss":"https://issuer.example","sub":"ann","org":{"unit":7}}"#)
     for (path, field) in [
       ("/echo", "x-token: jwt \(token)"), ("/echo", "x-plain: \(token)"), ("/echo?t=\(token)", "x-a: b"),
+      ("/echo", "cookie: a=b; session=\(token); c=d"),
     ] {
-      let echo = try get(scene, nil, path: path, more: field + "\r\nx-user: root\r\n").text
+      let echo = try get(scene, nil, path: path, more: field + "\r\nx-user: root\r\nx-claims: root\r\n").text
       #expect(echo.contains("x-user: ann") && echo.contains("x-unit: 7") && !echo.contains("root"), "\(echo)")
+      #expect(echo.contains("x-claims: \(token.split(separator: ".")[1])"), "\(echo)")
       #expect(echo.contains(token), "the token is kept")
     }
     // Not where this rule looks.
-    let elsewhere = try get(scene, "nonsense", more: "x-user: root\r\n")
-    #expect(elsewhere.status == 200 && !elsewhere.text.contains("x-user"), "\(elsewhere.text)")
+    let elsewhere = try get(scene, "nonsense", more: "x-user: root\r\nx-claims: root\r\n")
+    #expect(elsewhere.status == 200 && !elsewhere.text.contains("root"), "\(elsewhere.text)")
+    #expect(try get(scene, nil, more: "cookie: session=nonsense\r\n").status == 401)
+    #expect(try get(scene, nil, more: "cookie: sessions=nonsense\r\n").status == 200)
     #expect(try get(scene, nil, path: "/echo?t=nonsense").status == 401)
   }
 
@@ -191,7 +132,10 @@ struct RequestAuthenticationTests {
         "keys[0]: cannot use the public key"
       ),
       ("{issuer: a, jwks: '{\"keys\":[{\"kty\":\"oct\",\"k\":\"AQAB\"}]}'}", "at least 32 are needed"),
-      ("{issuer: a, jwksUri: \"https://a.example/keys\"}", "keys are not fetched"),
+      ("{issuer: a, jwksUri: \"ftp://a.example/keys\"}", "is no address of a key set"),
+      ("{issuer: a, jwksUri: \"https://a.example/keys\", jwks: '{}'}", "cannot stand together with"),
+      ("{issuer: a}", "jwksUri: is missing"),
+      ("{issuer: a, jwksUri: \"https://a.example/keys\", timeout: 2m}", "timeout"),
       ("{jwks: '{}'}", "issuer"),
     ] {
       try folder.write(

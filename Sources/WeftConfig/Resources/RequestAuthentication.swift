@@ -13,6 +13,7 @@ public struct RequestAuthentication: Resource, ScopedPolicy {
     case header(name: String, prefix: String)
     /// A parameter of the query.
     case parameter(String)
+    case cookie(String)
   }
 
   /// A field of the request that a claim of the verified token is written into.
@@ -21,17 +22,26 @@ public struct RequestAuthentication: Resource, ScopedPolicy {
     public let claim: String
   }
 
+  /// The keys of an issuer.
+  public enum Keys: Sendable, Hashable {
+    /// A JSON Web Key Set (RFC 7517), as text.
+    case inline(String)
+    /// Fetched, each time within `timeout`.
+    case remote(KeySetLocation, timeout: ConfigDuration)
+  }
+
   /// One issuer.
   public struct Rule: Sendable, Hashable {
     public let issuer: String
     /// One of them must be among the token's; none: any token of the issuer.
     public let audiences: [String]
-    /// A JSON Web Key Set (RFC 7517), as text.
-    public let jwks: String
+    public let keys: Keys
     public let locations: [Location]
     /// The request keeps the token on its way to the service.
     public let forwardsToken: Bool
     public let claimHeaders: [ClaimHeader]
+    /// The field that the token's claims are written into, as base64url; nil: none.
+    public let payloadHeader: String?
     public let origin: Origin
   }
 
@@ -63,23 +73,46 @@ public struct RequestAuthentication: Resource, ScopedPolicy {
         prefix: header.string("prefix", .length(0...64), default: ""))
     }
     locations += reader.strings("fromParams", count: 0...16, .length(1...128)).map { .parameter($0) }
+    locations += reader.strings("fromCookies", count: 0...16, .cookieName).map { .cookie($0) }
     let headers = reader.objects("outputClaimToHeaders", count: 0...16) { header in
       ClaimHeader(
         header: header.string("header", .headerName).lowercased(), claim: header.string("claim", .length(1...256)))
     }
-    for unsupported in ["fromCookies", "outputPayloadToHeader", "timeout"] where reader.has(unsupported) {
-      reader.error(unsupported, "is not supported")
-    }
-    for uri in ["jwksUri", "jwks_uri"] where reader.has(uri) {
-      reader.error(
-        uri, "keys are not fetched: put the key set that is there into jwks, or use the bundle jwt, which fetches keys")
-    }
-    for ignored in ["fromCookies", "outputPayloadToHeader", "timeout", "jwksUri", "jwks_uri"] { reader.ignore(ignored) }
     return Rule(
       issuer: reader.string("issuer", .length(1...2_048)),
-      audiences: reader.strings("audiences", count: 0...64, .length(1...2_048)),
-      jwks: reader.string("jwks", .length(1...262_144)), locations: locations.isEmpty ? standardLocations : locations,
+      audiences: reader.strings("audiences", count: 0...64, .length(1...2_048)), keys: keys(reader),
+      locations: locations.isEmpty ? standardLocations : locations,
       forwardsToken: reader.bool("forwardOriginalToken", default: false), claimHeaders: headers,
+      payloadHeader: reader.optionalString("outputPayloadToHeader", .headerName)?.lowercased(),
       origin: Origin(reader.node))
   }
+
+  private static func keys(_ reader: ObjectReader) -> Keys {
+    reader.atMostOne(of: "jwks", "jwksUri", "jwks_uri")
+    let text = reader.optionalString("jwks", .length(1...262_144))
+    let timeout = reader.duration("timeout", in: .milliseconds(100)...ConfigDuration.minutes(1), default: .seconds(5))
+    // Older manifests have the second spelling.
+    let locations = ["jwksUri", "jwks_uri"].compactMap { name in
+      reader.optional(name) { node in
+        let location = try KeySetLocation(node)
+        if !location.isTLS && !location.isLocal {
+          reader.warn(
+            name, "whoever can change plain HTTP on its way can put keys of his own into the answer; use https")
+        }
+        return location
+      }
+    }
+    if let location = locations.first { return .remote(location, timeout: timeout) }
+    if !["jwks", "jwksUri", "jwks_uri"].contains(where: reader.has) {
+      reader.error("jwksUri", "is missing: give the address of the issuer's key set, or the key set itself in jwks")
+    }
+    return .inline(text ?? "")
+  }
+}
+
+extension StringRule {
+  /// A cookie's name (RFC 6265 section 4.1.1).
+  static let cookieName = StringRule(
+    "a cookie's name has 1 to 128 letters, digits and !#$%&'*+-.^_`|~",
+    { (1...128).contains($0.utf8.count) && $0.utf8.allSatisfy(HTTPToken.isTokenByte) })
 }

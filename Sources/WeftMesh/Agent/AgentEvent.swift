@@ -1,3 +1,4 @@
+import WeftConfig
 import WeftProtocol
 import WeftProxy
 
@@ -14,6 +15,8 @@ enum AgentEvent: Sendable {
   case saveCache
   // Of the proxy.
   case finished(UInt64, ConfigurationOutcome)
+  /// What is in force and does not work at present.
+  case troubled([Diagnostic])
   case wanted(Set<String>)
   case serving(RunningProxy)
   case draining(@Sendable () -> Void)

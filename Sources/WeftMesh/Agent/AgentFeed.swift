@@ -39,6 +39,7 @@ final class AgentFeed: ConfigurationFeed {
   }
 
   func finished(_ set: ConfigurationSet, _ outcome: ConfigurationOutcome) { tell(.finished(set.number, outcome)) }
+  func troubled(_ diagnostics: [Diagnostic]) { tell(.troubled(diagnostics)) }
   func wanted(_ hosts: Set<String>) { tell(.wanted(hosts)) }
   func serving(_ proxy: RunningProxy) { tell(.serving(proxy)) }
   func draining(_ proceed: @escaping @Sendable () -> Void) { tell(.draining(proceed)) }

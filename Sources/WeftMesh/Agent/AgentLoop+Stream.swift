@@ -103,7 +103,8 @@ extension AgentLoop {
   func acknowledge() {
     guard let outgoing else { return }
     var byType: [String: [String: ResourceRejection]] = [:]
-    for (key, rejection) in rejections { byType[key.type, default: [:]][key.name] = rejection }
+    let problems = rejections.merging(SetAttempt.rejections(troubles, lastGood)) { refused, _ in refused }
+    for (key, rejection) in problems { byType[key.type, default: [:]][key.name] = rejection }
     for answer in nonces.due(byType) {
       outgoing.send {
         $0.acknowledgement = .with { acknowledgement in

@@ -36,6 +36,8 @@ actor AgentLoop {
   var isSettling = false
   var lastGood: [ResourceKey: HeldResource] = [:]
   var rejections: [ResourceKey: ResourceRejection] = [:]
+  /// What is in force and does not work at present.
+  var troubles: [Diagnostic] = []
   var revisionInForce: UInt64 = 0
   var proxy: RunningProxy?
   var telemetry = TelemetryCollector()
@@ -78,6 +80,9 @@ actor AgentLoop {
       if isComplete { settle() }
     case .saveCache: saveCache()
     case .finished(let number, let outcome): finished(number, outcome)
+    case .troubled(let diagnostics):
+      troubles = diagnostics
+      acknowledge()
     case .wanted(let hosts): if demand.add(hosts, holding: held) { update() }
     case .serving(let proxy):
       self.proxy = proxy

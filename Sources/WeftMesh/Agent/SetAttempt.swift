@@ -99,6 +99,23 @@ struct SetAttempt {
     return !messages.isEmpty
   }
 
+  /// What is said of resources in force.
+  static func rejections(
+    _ diagnostics: [Diagnostic], _ inForce: [ResourceKey: HeldResource]
+  ) -> [ResourceKey: ResourceRejection] {
+    if diagnostics.isEmpty { return [:] }
+    let bySource = Dictionary(inForce.values.map { ($0.source, $0) }, uniquingKeysWith: { first, _ in first })
+    var lines: [String: [String]] = [:]
+    for diagnostic in diagnostics { lines[diagnostic.location.file, default: []].append(text(diagnostic)) }
+    var found: [ResourceKey: ResourceRejection] = [:]
+    for (source, texts) in lines {
+      guard let resource = bySource[source] else { continue }
+      found[resource.key] = ResourceRejection(
+        version: resource.version, message: texts.prefix(20).joined(separator: "\n"))
+    }
+    return found
+  }
+
   /// What is wrong with a Filter that has not changed is wrong with its bundle, which has, or with the settings that say
   /// who must have signed it.
   private func culprit(behind key: ResourceKey, _ lastGood: [ResourceKey: HeldResource]) -> ResourceKey? {

@@ -29,12 +29,18 @@ struct ConfigDump {
     let workers = supervisor.workers.map {
       "{\"worker\":\($0.control.index),\"version\":\($0.control.appliedVersion),\"stalled\":\($0.isStalled)}"
     }
+    let keySets = (supervisor.keySets?.all ?? []).map { entry in
+      "{\"uri\":\(text(entry.set.location.uri)),\"keys\":\(entry.keyCount),"
+        + "\"fetchedAt\":\(entry.fetchedAt.map(String.init) ?? "null"),"
+        + "\"problem\":\(entry.problem.map(text) ?? "null")}"
+    }
     let mesh = s.mesh.map { "{\"service\":\(text("\($0.service)")),\"port\":\($0.port.map(String.init) ?? "null")}" }
     return "{\"version\":\(s.version),\"lastReload\":{\"succeeded\":\(reload.succeeded),\"at\":\(reload.at),"
       + "\"errors\":\(list(reload.errors.map(text)))},"
       + "\"files\":\(list((supervisor.loaded?.files ?? []).map(text))),"
       + "\"uptimeMs\":\(supervisor.uptime),\"workers\":\(list(workers)),\"listeners\":\(list(listeners)),"
       + "\"mesh\":\(list(mesh)),\"rules\":\(list(rules)),\"conditions\":\(list(conditions)),"
+      + "\"keySets\":\(list(keySets)),"
       + "\"warnings\":\(list(reload.warnings.map(text)))}"
   }
 

@@ -54,6 +54,14 @@ final class AuthorizationTable: Sendable {
   /// Whether policies have nothing to say at a listener.
   func isExempt(listener: Int) -> Bool { listeners.indices.contains(listener) && listeners[listener].isOutbound }
 
+  /// What has to be fetched for all rules about tokens, each address once.
+  var remoteKeySets: [RemoteKeySet] {
+    var seen: Set<UInt64> = []
+    let sets = listeners.flatMap { $0.entries.map(\.sets) } + services
+    return RemoteKeySet.union(
+      sets.compactMap { $0?.tokens }.filter { seen.insert($0.number).inserted }.flatMap(\.remoteKeySets))
+  }
+
   /// What governs the requests for a service.
   func sets(service: Int) -> Sets? { services.indices.contains(service) ? services[service] : nil }
 }

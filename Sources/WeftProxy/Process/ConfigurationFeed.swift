@@ -17,6 +17,10 @@ public protocol ConfigurationFeed: AnyObject, Sendable {
   /// wrong; until then the last good one stays in force.
   func finished(_ set: ConfigurationSet, _ outcome: ConfigurationOutcome)
 
+  /// What is in force and does not work at present, such as keys that cannot be fetched. Each names by its location's file
+  /// the source that it is about. Replaces what was said before.
+  func troubled(_ diagnostics: [Diagnostic])
+
   /// Requests wait for services of the mesh that the configuration in force does not know. Called again as long as
   /// requests for them come.
   /// - Parameter hosts: as the requests named them, in lower case, without port; at most a few hundred.

@@ -10,6 +10,8 @@ final class StatusMetrics {
   private let stalls: CounterFamily
   private let lookups: CounterFamily
   private let checks: CounterFamily
+  private let keyFetches: CounterFamily
+  private let keySets: GaugeFamily
 
   init(_ registry: MetricsRegistry, version: String) throws {
     try ProcessMetrics.register(in: registry, version: version)
@@ -31,7 +33,22 @@ final class StatusMetrics {
     checks = try registry.counter(
       "weft_upstream_health_checks_total", help: "Health checks of endpoints: success, failure, timeout.",
       labels: ["service", "result"])
+    keyFetches = try registry.counter(
+      "weft_request_authentication_key_fetches_total",
+      help: "Fetches of key sets (jwksUri): success, failure, timeout.", labels: ["result"])
+    keySets = try registry.gauge(
+      "weft_request_authentication_key_sets",
+      help: "Key sets by address: current, stale (the last fetch failed), missing (none has succeeded).",
+      labels: ["state"])
   }
+
+  func haveKeySets(current: Int, stale: Int, missing: Int) {
+    for (state, count) in [("current", current), ("stale", stale), ("missing", missing)] {
+      shard.gauge(keySets, [state]).set(count)
+    }
+  }
+
+  func fetchedKeys(_ result: String) { shard.counter(keyFetches, [result]).add() }
 
   func checked(_ service: String, _ result: String) { shard.counter(checks, [service, result]).add() }
 

@@ -40,6 +40,8 @@ final class Supervisor {
   private var watcher: FileWatcher?
   private var watchedPaths: [String] = []
   private var names: NameTable?
+  private var troubles: [Diagnostic] = []
+  private(set) var keySets: KeySetTable?
   let health: HealthMonitor
   private var admin: AdminServer?
   /// To be told of the first configuration of a feed.
@@ -81,6 +83,9 @@ final class Supervisor {
       try loop.add(mailbox.descriptor, readable: true) { [unowned self] _ in readMailbox() }
       let names = try NameTable(loop: loop, log: log, status: status) { [unowned self] in addressesChanged($0) }
       self.names = names
+      keySets = KeySetTable(
+        loop: loop, log: log, status: status, onKeys: { [unowned self] in give(keysAt: $0, $1) },
+        onTrouble: { [unowned self] in tellTroubles() })
     } catch {
       log.critical("cannot start: \(error)")
       return 1
@@ -243,7 +248,9 @@ final class Supervisor {
     lastReload = ReloadStatus(
       succeeded: true, errors: [], warnings: load.warnings.map(\.description), at: wallClock())
     status.reloaded("applied", ok: true)
-    names?.want(load.names, servers: NameTable.servers(load.loaded.resources.proxy?.dns))
+    let servers = NameTable.servers(load.loaded.resources.proxy?.dns)
+    names?.want(load.names, servers: servers)
+    keySets?.want(new.authorization?.remoteKeySets ?? [], servers: servers)
   }
 
   /// The services in force, with the addresses that their names have now.
@@ -260,6 +267,22 @@ final class Supervisor {
       renewed[spec.name] = secured
       for worker in workers { _ = worker.control.mailbox.send(.endpoints(secured)) }
     }
+  }
+
+  private func give(keysAt uri: String, _ keys: [TokenKey]) {
+    for worker in workers {
+      if !worker.control.mailbox.send(.keys(at: uri, keys)) {
+        log.critical("worker \(worker.control.index) takes no messages; it keeps the old keys of \(uri)")
+      }
+    }
+  }
+
+  /// What is wrong now with what is in force, where it has changed.
+  private func tellTroubles() {
+    let present = keySets?.troubles ?? []
+    if present == troubles { return }
+    troubles = present
+    feed?.troubled(present)
   }
 
   private func watch(_ paths: [String], since: UInt64 = .max) {
@@ -286,6 +309,7 @@ final class Supervisor {
     mailbox.drain { message in
       switch message {
       case .wants(let host): wanted.insert(host)
+      case .misses(let uri): keySets?.miss(uri)
       case .feedChanged: hasSet = true
       case .drainNow: drainNow()
       case .applied, .dispose: break  // a disposed snapshot is freed with the message
@@ -334,8 +358,10 @@ final class Supervisor {
     }
   }
 
-  /// Every endpoint that is given by name has been looked up once, or has had its time.
-  var namesAreKnown: Bool { (names?.isComplete ?? true) || uptime > 10_000 }
+  /// Every endpoint that is given by name has been looked up once, and every key set fetched, or has had its time.
+  var namesAreKnown: Bool {
+    (names?.isComplete ?? true) && (keySets?.isComplete ?? true) || uptime > 10_000
+  }
 
   var adminAddress: SocketAddress? { admin?.address }
 

@@ -27,10 +27,14 @@ extension Worker {
   /// What the request carries of its session.
   private func carried(_ s: UnsafeMutablePointer<ExchangeState>, _ session: SessionSpec) -> Bytes? {
     if let header = session.header { return s.pointee.request.headers.value(header) }
-    let name = session.name.bytes
-    var field = s.pointee.request.headers.find(.cookie)
+    return Worker.cookie(session.name.bytes, of: UnsafePointer(s.request))
+  }
+
+  /// The value of the first cookie of that name (RFC 6265 section 5.4).
+  static func cookie(_ name: Bytes, of request: UnsafePointer<MessageHead>) -> Bytes? {
+    var field = request.pointee.headers.find(.cookie)
     while let i = field {
-      let cookies = s.pointee.request.headers.value(at: i)
+      let cookies = request.pointee.headers.value(at: i)
       var start = 0
       while start < cookies.count {
         let end = cookies.firstIndex(of: 0x3b, from: start) ?? cookies.count
@@ -40,7 +44,7 @@ extension Worker {
         }
         start = end + 1
       }
-      field = s.pointee.request.headers.find(.cookie, from: i + 1)
+      field = request.pointee.headers.find(.cookie, from: i + 1)
     }
     return nil
   }

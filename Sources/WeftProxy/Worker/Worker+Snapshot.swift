@@ -9,6 +9,7 @@ extension Worker {
       switch message {
       case .snapshot(let delivery): adopt(delivery)
       case .endpoints(let spec): if let service = services[spec.name] { update(service, spec) }
+      case .keys(let uri, let keys): tokens.replace(uri, keys)
       case .drain: startDraining()
       case .tick:
         accessLog?.flush()

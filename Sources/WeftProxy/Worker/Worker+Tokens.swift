@@ -28,6 +28,10 @@ extension Worker {
         guard let text = QueryText.first(name.bytes, in: s.pointee.request.query), !text.isEmpty else { continue }
         guard let token = verified(x, text, rules, location.rules, now) else { return false }
         found = found ?? token
+      case .cookie(let name):
+        guard let text = Worker.cookie(name.bytes, of: UnsafePointer(s.request)), !text.isEmpty else { continue }
+        guard let token = verified(x, text, rules, location.rules, now) else { return false }
+        found = found ?? token
       }
     }
     guard let found else { return true }
@@ -36,6 +40,9 @@ extension Worker {
     for output in rules.rules[found.rule].claimHeaders {
       guard let text = found.values(of: output.claim).first, HeaderTable.isFieldValue(text.bytes) else { continue }
       s.pointee.request.headers.add(output.header, text.bytes)
+    }
+    if let header = rules.rules[found.rule].payloadHeader {
+      s.pointee.request.headers.add(header, found.payload.bytes)
     }
     return true
   }
@@ -52,7 +59,9 @@ extension Worker {
   private func verified(
     _ x: ExchangeRef, _ text: Bytes, _ rules: TokenRules, _ candidates: [Int], _ now: Double
   ) -> VerifiedToken? {
-    do throws(TokenFault) { return try tokens.verify(text, rules, by: candidates, now: now) } catch {
+    do throws(TokenFault) {
+      return try tokens.verify(text, rules, by: candidates, now: now) { control.misses(keysAt: $0) }
+    } catch {
       x.pointee.authorization.isUnauthenticated = true
       context.metrics.counter(
         families.tokenFailures, [x.pointee.state.pointee.listenerName.string, error.rawValue]

@@ -9,6 +9,8 @@ enum WorkerMessage: Sendable {
   case snapshot(SnapshotDelivery)
   /// A service's endpoints have changed.
   case endpoints(ServiceSpec)
+  /// Other keys are in use of those that are fetched from an address; none: they are wanted no more.
+  case keys(at: String, [TokenKey])
   case drain
   /// Once a second: the heart beats, logs are handed over.
   case tick
@@ -67,6 +69,9 @@ final class WorkerControl: Sendable {
   /// A request asks for a service that the configuration does not know.
   func wants(host: String) { _ = supervisor.send(.wants(host: host)) }
 
+  /// A token was signed by none of the keys that were fetched from this address.
+  func misses(keysAt uri: String) { _ = supervisor.send(.misses(keysAt: uri)) }
+
   func stopped() { _ = supervisor.send(.stopped(worker: index)) }
 }
 
@@ -77,6 +82,8 @@ enum SupervisorMessage: Sendable {
   case stopped(worker: Int)
   /// Requests wait for the service of this host to become known.
   case wants(host: String)
+  /// A token was signed by a key that its issuer may have published meanwhile.
+  case misses(keysAt: String)
   /// The feed has a new set.
   case feedChanged
   /// Others know that the proxy drains.

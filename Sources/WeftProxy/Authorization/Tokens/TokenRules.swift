@@ -8,14 +8,22 @@ final class TokenRules: Sendable {
   struct Rule: Sendable {
     let issuer: String
     let audiences: Set<String>
-    let keys: [TokenKey]
+    let keys: Keys
     let forwardsToken: Bool
     let claimHeaders: [(header: HeaderName, claim: [String])]
+    let payloadHeader: HeaderName?
+  }
+
+  enum Keys: Sendable {
+    case inline([TokenKey])
+    /// Those that a worker was given for this address.
+    case remote(RemoteKeySet)
   }
 
   enum Place: Sendable {
     case header(HeaderName, prefix: OwnedBytes)
     case parameter(OwnedBytes)
+    case cookie(OwnedBytes)
   }
 
   struct Location: Sendable {
@@ -34,7 +42,7 @@ final class TokenRules: Sendable {
   let number = TokenRules.numbers.add(1, ordering: .relaxed).newValue
   let rules: [Rule]
   let locations: [Location]
-  /// Every field that a claim may be written into: clients do not get to.
+  /// Every field that something of a token may be written into: clients do not get to.
   let claimHeaders: [HeaderName]
 
   /// - Throws: a diagnostic that names the rule whose keys cannot be used.
@@ -43,10 +51,7 @@ final class TokenRules: Sendable {
     var order: [RequestAuthentication.Location] = []
     var lookers: [RequestAuthentication.Location: [Int]] = [:]
     for rule in policies.flatMap(\.rules) {
-      let keys: [TokenKey]
-      do throws(TokenKeyError) { keys = try TokenKey.keys(inSet: rule.jwks) } catch {
-        throw rule.origin.error("jwks \(error.description)")
-      }
+      let keys = try Self.keys(rule)
       for location in rule.locations {
         if lookers[location] == nil { order.append(location) }
         lookers[location, default: []].append(rules.count)
@@ -56,25 +61,47 @@ final class TokenRules: Sendable {
           issuer: rule.issuer, audiences: Set(rule.audiences), keys: keys, forwardsToken: rule.forwardsToken,
           claimHeaders: rule.claimHeaders.compactMap { output in
             HeaderName(output.header).map { ($0, output.claim.split(separator: ".").map(String.init)) }
-          }))
+          }, payloadHeader: rule.payloadHeader.flatMap { HeaderName($0) }))
     }
     self.rules = rules
-    claimHeaders = rules.flatMap { $0.claimHeaders.map(\.header) }
+    claimHeaders = rules.flatMap { $0.claimHeaders.map(\.header) + ($0.payloadHeader.map { [$0] } ?? []) }
     locations = order.compactMap { location in
       let rules = lookers[location] ?? []
       switch location {
       case .header(let name, let prefix):
         return HeaderName(name).map { Location(place: .header($0, prefix: OwnedBytes(prefix)), rules: rules) }
       case .parameter(let name): return Location(place: .parameter(OwnedBytes(name)), rules: rules)
+      case .cookie(let name): return Location(place: .cookie(OwnedBytes(name)), rules: rules)
       }
     }
+  }
+
+  private static func keys(_ rule: RequestAuthentication.Rule) throws(Diagnostic) -> Keys {
+    switch rule.keys {
+    case .remote(let location, let timeout):
+      return .remote(
+        RemoteKeySet(location: location, timeout: UInt64(max(timeout.milliseconds, 1)), origins: [rule.origin]))
+    case .inline(let text):
+      do throws(TokenKeyError) { return .inline(try TokenKey.keys(inSet: text)) } catch {
+        throw rule.origin.error("jwks \(error.description)")
+      }
+    }
+  }
+
+  /// What has to be fetched for these rules.
+  var remoteKeySets: [RemoteKeySet] {
+    rules.compactMap { if case .remote(let set) = $0.keys { set } else { nil } }
   }
 
   /// Verifies a token (RFC 7519 7.2, RFC 8725).
   /// - Parameters:
   ///   - candidates: the rules that it may be verified by.
+  ///   - fetched: keys by the address that they come from.
+  ///   - missed: told of addresses whose keys have not signed it.
   ///   - now: seconds since 1970.
-  func verify(_ text: Bytes, by candidates: [Int], now: Double) throws(TokenFault) -> VerifiedToken {
+  func verify(
+    _ text: Bytes, by candidates: [Int], fetched: [String: [TokenKey]], now: Double, missed: (String) -> Void
+  ) throws(TokenFault) -> VerifiedToken {
     guard text.count <= Self.sizeLimit else { throw .malformed }
     guard let first = text.firstIndex(of: 0x2e), let second = text.firstIndex(of: 0x2e, from: first + 1),
       text.firstIndex(of: 0x2e, from: second + 1) == nil,
@@ -90,10 +117,24 @@ final class TokenRules: Sendable {
     let signed = UnsafeRawBufferPointer(start: text.base, count: second)
     for number in mine {
       let rule = rules[number]
-      let isSigned = rule.keys.contains { key in
+      let keys: [TokenKey]
+      switch rule.keys {
+      case .inline(let given): keys = given
+      case .remote(let set):
+        guard let known = fetched[set.location.uri] else {
+          fault = .keys
+          missed(set.location.uri)
+          continue
+        }
+        keys = known
+      }
+      let isSigned = keys.contains { key in
         (id == nil || key.id == nil || key.id == id) && key.verify(algorithm, signed, signature: signature)
       }
-      if !isSigned { continue }
+      if !isSigned {
+        if case .remote(let set) = rule.keys { missed(set.location.uri) }
+        continue
+      }
       guard let (begins, ends) = Self.times(claims) else { throw .malformed }
       if now >= ends { throw .expired }
       if now < begins { throw .early }
@@ -101,7 +142,9 @@ final class TokenRules: Sendable {
         fault = .audience
         continue
       }
-      return VerifiedToken(claims: claims, rule: number, begins: begins, ends: ends)
+      return VerifiedToken(
+        claims: claims, rule: number, begins: begins, ends: ends,
+        payload: rule.payloadHeader == nil ? Bytes() : text.slice(first + 1, second))
     }
     throw fault
   }
@@ -138,10 +181,22 @@ struct TokenCache {
 
   private static let places = 512
   private var entries: [Entry?] = []
+  /// Keys by the address that they were fetched from.
+  private var fetched: [String: [TokenKey]] = [:]
+  /// When the supervisor was last told that keys at an address have not signed a token, in seconds since 1970.
+  private var missed: [String: Double] = [:]
 
+  /// Other keys are in use at an address: what the old ones have signed is verified again.
+  mutating func replace(_ uri: String, _ keys: [TokenKey]) {
+    fetched[uri] = keys.isEmpty ? nil : keys
+    missed[uri] = nil
+    entries = []
+  }
+
+  /// - Parameter onMiss: told, at most once a second, of an address whose keys have not signed a token.
   /// - Throws: `TokenFault`, which is not remembered.
   mutating func verify(
-    _ text: Bytes, _ rules: TokenRules, by candidates: [Int], now: Double
+    _ text: Bytes, _ rules: TokenRules, by candidates: [Int], now: Double, onMiss: (String) -> Void
   ) throws(TokenFault) -> VerifiedToken {
     if entries.isEmpty { entries = Array(repeating: nil, count: Self.places) }
     let place =
@@ -152,7 +207,14 @@ struct TokenCache {
     {
       return known.token
     }
-    let token = try rules.verify(text, by: candidates, now: now)
+    var addresses: [String] = []
+    defer {
+      for uri in addresses where now - missed[uri, default: 0] >= 1 || now < missed[uri, default: 0] {
+        missed[uri] = now
+        onMiss(uri)
+      }
+    }
+    let token = try rules.verify(text, by: candidates, fetched: fetched, now: now) { addresses.append($0) }
     entries[place] = Entry(rules: rules.number, text: OwnedBytes(text), token: token)
     return token
   }

@@ -12,6 +12,8 @@ enum TokenFault: String, Error, CaseIterable {
   case early
   /// No key of the issuer has signed it, by an algorithm that is taken.
   case signature
+  /// The issuer's keys have not been fetched yet.
+  case keys
 }
 
 /// A token that was verified, with what policies ask about it. Belongs to one worker.
@@ -21,6 +23,8 @@ final class VerifiedToken {
   let audiences: [OwnedBytes]
   /// The party that the token was issued to (`azp`).
   let presenter: OwnedBytes
+  /// The claims as they came, in base64url; empty where no rule writes them into a field.
+  let payload: OwnedBytes
   /// The rule that it was verified by, in its `TokenRules`.
   let rule: Int
   /// Seconds since 1970 between which it is good, with what clocks may differ.
@@ -30,7 +34,8 @@ final class VerifiedToken {
   /// What was asked for before: as many entries as the policies of a configuration have different claims.
   private var found: [[String]: [OwnedBytes]] = [:]
 
-  init(claims: JSONValue, rule: Int, begins: Double, ends: Double) {
+  init(claims: JSONValue, rule: Int, begins: Double, ends: Double, payload: Bytes) {
+    self.payload = OwnedBytes(payload)
     self.claims = claims
     self.rule = rule
     self.begins = begins
