@@ -60,15 +60,15 @@ public struct WorkloadOptions: Sendable {
   public var inbound: SocketAddress
   /// The inbound listener as others see it, where that differs.
   public var advertised: SocketAddress
-  /// Where the app sends its requests to other services.
-  public var outbound: SocketAddress
+  /// Where the app sends its requests to other services: one address or more.
+  public var outbound: [SocketAddress]
   /// Connections of the app are redirected to `outbound`, whatever they were meant for.
   public var takesRedirected = false
   /// The service's port that the workload serves; 0: the only one, or every one.
   public var servicePort: UInt32 = 0
   public var weight: UInt32 = 1
 
-  public init(app: SocketAddress, inbound: SocketAddress, advertised: SocketAddress, outbound: SocketAddress) {
+  public init(app: SocketAddress, inbound: SocketAddress, advertised: SocketAddress, outbound: [SocketAddress]) {
     self.app = app
     self.inbound = inbound
     self.advertised = advertised

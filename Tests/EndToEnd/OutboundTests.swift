@@ -116,7 +116,12 @@ struct OutboundTests {
       weft.dev/redirected: "true"}}, spec: {gatewayClassName: weft, addresses: [{type: IPAddress, value: 127.0.0.1}], \
       listeners: [{name: http, protocol: HTTP, port: 15001}]}}
       ---
-      {apiVersion: v1, kind: Service, metadata: {name: web}, spec: {clusterIP: 10.96.0.10, ports: [{name: http, port: 80, \
+      {apiVersion: gateway.networking.k8s.io/v1, kind: Gateway, metadata: {name: out6, annotations: {weft.dev/mesh: outbound, \
+      weft.dev/redirected: "true"}}, spec: {gatewayClassName: weft, addresses: [{type: IPAddress, value: "::1"}], \
+      listeners: [{name: http, protocol: HTTP, port: 15001}]}}
+      ---
+      {apiVersion: v1, kind: Service, metadata: {name: web}, spec: {clusterIP: 10.96.0.10, clusterIPs: [10.96.0.10, \
+      "fd00:10:96::a"], ports: [{name: http, port: 80, \
       targetPort: 9001}, {name: raw, port: 3306, targetPort: 9002}]}}
       ---
       {apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: web, labels: {kubernetes.io/service-name: \
@@ -153,8 +158,9 @@ struct OutboundTests {
       cd \(folder.path("."))
       ip link set lo up
       ip route add 10.96.0.0/12 dev lo src 127.0.0.1
-      \(WeftBinary.path) redirect --to 10.96.0.0/12 | nft -f -
-      \(WeftBinary.path) redirect --to 10.96.0.0/12 | nft -f -
+      ip -6 route add fd00:10:96::/108 dev lo src ::1
+      \(WeftBinary.path) redirect --to 10.96.0.0/12 --to fd00:10:96::/108 | nft -f -
+      \(WeftBinary.path) redirect --to 10.96.0.0/12 --to fd00:10:96::/108 | nft -f -
       python3 \(root)/examples/backend.py 9001 web &
       python3 raw.py &
       \(WeftBinary.path) run -f config.yaml --admin 127.0.0.1:15000 >weft.log 2>&1 &
@@ -164,8 +170,12 @@ struct OutboundTests {
       echo "by host: $(curl -s --max-time 20 --connect-to web.default:80:10.96.0.10:80 http://web.default/b | head -1)"
       echo "raw: $(python3 ask.py 10.96.0.10 3306)"
       echo "nobody: $(python3 ask.py 10.96.0.99 3306)"
+      echo "6 by address: $(curl -s --max-time 20 'http://[fd00:10:96::a]/d' | head -1)"
+      echo "6 by host: $(curl -s --max-time 20 --connect-to 'web.default:80:[fd00:10:96::a]:80' http://web.default/e | head -1)"
+      echo "6 raw: $(python3 ask.py fd00:10:96::a 3306)"
+      echo "6 nobody: $(python3 ask.py fd00:10:96::99 3306)"
       echo "not redirected: $(curl -s --max-time 20 http://127.0.0.1:9001/c | head -1)"
-      nft delete table ip weft
+      nft delete table ip weft; nft delete table ip6 weft
       echo "undone: $(curl -s --max-time 5 http://10.96.0.10/ || echo no answer)"
       """)
     let result = try Tool.run("unshare", ["-n", "bash", folder.path("run.sh")], within: 300)
@@ -173,10 +183,12 @@ struct OutboundTests {
     #expect(result.code == 0, "\(result.errorOutput)\n\(log)")
     for line in [
       "by address: web got GET /a", "by host: web got GET /b", "raw: b'raw:\\x03binary'", "nobody: ",
-      "not redirected: web got GET /c", "undone: no answer",
+      "not redirected: web got GET /c", "undone: no answer", "6 by address: web got GET /d",
+      "6 by host: web got GET /e", "6 raw: b'raw:\\x03binary'", "6 nobody: ",
     ] {
       #expect(result.output.contains(line), "\(line): \(result.output)\n\(result.errorOutput)\n\(log)")
     }
+    // "6 nobody" as well.
     #expect(!result.output.contains("nobody: b'raw"))
   }
 
@@ -191,8 +203,17 @@ struct OutboundTests {
     ] {
       #expect(rules.output.contains(line), "\(line)")
     }
+    let both = try WeftBinary.run("redirect", "--to", "10.96.0.0/12", "--to", "fd00:10:96::/108").output
+    for line in [
+      "ip daddr != { 10.96.0.0/12 } return", "table ip6 weft {", "ip6 daddr != { fd00:10:96::/108 } return",
+      "--redirected --outbound 127.0.0.1:15001 --outbound [::1]:15001", "nft delete table ip6 weft",
+    ] {
+      #expect(both.contains(line), "\(line)")
+    }
     for wrong in [
       ["--to", "10.0.0.0"], ["--to", "10.0.0.0/8 } drop"], ["--to", "10.0.0.0/8", "--app-user", "a;b"], [],
+      ["--to", "fd00::/129"], ["--to", "fd00::%lo/64"],
+      ["--to", "10.0.0.0/64"],
     ] {
       #expect(try Tool.run(WeftBinary.path, ["redirect"] + wrong).code == 2, "\(wrong)")
     }

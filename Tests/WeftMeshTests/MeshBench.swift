@@ -111,7 +111,7 @@ final class MeshBench: @unchecked Sendable {
   func sidecar(_ name: String) throws -> MeshOptions {
     var options = sidecarOptions(name)
     let address = try #require(SocketAddress("127.0.0.1:\(name == "reviews" ? 1111 : 2222)"))
-    options.workload = WorkloadOptions(app: address, inbound: address, advertised: address, outbound: address)
+    options.workload = WorkloadOptions(app: address, inbound: address, advertised: address, outbound: [address])
     options.workload?.check = .off
     return options
   }

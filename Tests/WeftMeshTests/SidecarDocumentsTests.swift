@@ -11,7 +11,7 @@ struct SidecarDocumentsTests {
     var workload = WorkloadOptions(
       app: try #require(SocketAddress("127.0.0.1:9080")), inbound: try #require(SocketAddress("127.0.0.1:15006")),
       advertised: try #require(SocketAddress("127.0.0.1:15006")),
-      outbound: try #require(SocketAddress("127.0.0.1:15001")))
+      outbound: [try #require(SocketAddress("127.0.0.1:15001"))])
     workload.protocol = `protocol`
     options.workload = workload
     return options

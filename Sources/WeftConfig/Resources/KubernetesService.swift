@@ -39,6 +39,8 @@ public struct KubernetesService: Resource {
   public let ports: [Port]
   /// `None` for a headless service; nil when not given.
   public let clusterIP: String?
+  /// All addresses of the cluster that stand for the service, of IPv4 and IPv6.
+  public let clusterAddresses: [String]
   public let selector: [String: String]
   /// The DNS name behind a service of type ExternalName.
   public let externalName: String?
@@ -52,10 +54,12 @@ public struct KubernetesService: Resource {
     type = spec.enumeration("type", default: .clusterIP)
     ports = spec.objects("ports", count: 0...Bounds.conditions.upperBound, KubernetesService.port)
     clusterIP = spec.optionalString("clusterIP")
+    let addresses = spec.strings("clusterIPs", count: 0...2, .length(0...45))
+    clusterAddresses = (addresses.isEmpty ? clusterIP.map { [$0] } ?? [] : addresses).filter(AddressSyntax.isIP)
     selector = spec.stringMap("selector")
     externalName = spec.optionalString("externalName", .hostname)
     spec.ignore(
-      "clusterIPs", "externalIPs", "sessionAffinity", "sessionAffinityConfig", "loadBalancerIP",
+      "externalIPs", "sessionAffinity", "sessionAffinityConfig", "loadBalancerIP",
       "loadBalancerSourceRanges", "loadBalancerClass", "externalTrafficPolicy", "internalTrafficPolicy",
       "trafficDistribution", "healthCheckNodePort", "publishNotReadyAddresses", "ipFamilies", "ipFamilyPolicy",
       "allocateLoadBalancerNodePorts")

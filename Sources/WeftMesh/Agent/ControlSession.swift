@@ -123,6 +123,7 @@ final class ControlSession: Sendable {
 
   /// Renews the identity at two thirds of its life, as long as the task is not cancelled.
   func renewIdentity() async {
+    var lastProblem = ""
     while !Task.isCancelled {
       guard let present = identity else {
         try? await Task.sleep(for: .milliseconds(200))
@@ -136,9 +137,12 @@ final class ControlSession: Sendable {
         continue
       }
       do { _ = try await renewed(connection) } catch {
-        log.warning(
-          "the identity cannot be renewed: \(Self.reason(error)); it is good until \(present.notAfter.formatted(.iso8601))"
-        )
+        let end = present.notAfter.formatted(.iso8601)
+        let problem =
+          "the identity cannot be renewed: \(Self.reason(error)); it \(present.notAfter > Date() ? "is good until" : "ended at") \(end)"
+        // Once, and not with every try.
+        if problem != lastProblem { log.warning("\(problem)") }
+        lastProblem = problem
         leaveReplica()
         try? await Task.sleep(for: .milliseconds(Int(min(max(life / 20, 0.2), 60) * 1000)))
       }

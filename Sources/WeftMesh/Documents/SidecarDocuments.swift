@@ -46,7 +46,8 @@ struct SidecarDocuments {
   private static let app = JSONValue.string(appName)
 
   private func sidecar(_ workload: WorkloadOptions) -> [JSONValue] {
-    [grant, appService(workload), inboundGateway(workload), inboundRoute(workload), outboundGateway(workload)]
+    [grant, appService(workload), inboundGateway(workload), inboundRoute(workload)]
+      + workload.outbound.enumerated().map { outboundGateway(workload, $0.element, number: $0.offset + 1) }
   }
 
   /// Lets the inbound listener use the identity.
@@ -135,16 +136,19 @@ struct SidecarDocuments {
     ]
   }
 
-  private func outboundGateway(_ workload: WorkloadOptions) -> JSONValue {
+  private func outboundGateway(_ workload: WorkloadOptions, _ socket: SocketAddress, number: Int) -> JSONValue {
     var annotations: JSONValue = ["weft.dev/mesh": "outbound"]
     if workload.takesRedirected { annotations[Gateway.redirectedAnnotation] = "true" }
     return [
       "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
-      "metadata": ["name": "weft-outbound", "namespace": namespace, "annotations": annotations],
+      "metadata": [
+        "name": .string(number == 1 ? "weft-outbound" : "weft-outbound-\(number)"), "namespace": namespace,
+        "annotations": annotations,
+      ],
       "spec": [
-        "gatewayClassName": "weft", "addresses": address(workload.outbound),
+        "gatewayClassName": "weft", "addresses": address(socket),
         "listeners": [
-          ["name": "http", "protocol": "HTTP", "port": .integer(Int64(workload.outbound.port))]
+          ["name": "http", "protocol": "HTTP", "port": .integer(Int64(socket.port))]
         ],
       ],
     ]

@@ -35,7 +35,12 @@ struct ControlConnection: Sendable {
     config.http2.targetWindowSize = 1 << 20
     let transport = try HTTP2ClientTransport.Posix(
       target: try target(), transportSecurity: security, config: config, eventLoopGroup: group)
-    return try await withGRPCClient(transport: transport) { client in try await body(client) }
+    do {
+      return try await withGRPCClient(transport: transport) { client in try await body(client) }
+    } catch {
+      if let problem = verification.problem { throw MeshError(problem) }
+      throw error
+    }
   }
 
   private func target() throws(MeshError) -> any ResolvableTarget {

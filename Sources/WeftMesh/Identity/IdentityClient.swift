@@ -35,7 +35,7 @@ struct IdentityClient: Sendable {
       guard let id = SPIFFEID(trustDomain: claims.iss, namespace: options.namespace, name: options.name) else {
         throw MeshError("\"\(claims.iss)\" is no trust domain; the join token is not one of the control plane's")
       }
-      trust = .digests(claims.rootDigests)
+      trust = .digests(claims.rootDigests, known: present?.roots)
       request.joinToken = token
       request.csr = Data(try key.signingRequest(for: id))
     }

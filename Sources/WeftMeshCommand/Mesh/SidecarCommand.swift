@@ -51,8 +51,11 @@ struct SidecarCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The inbound listener as others reach it, where that differs.", valueName: "address"))
   var advertise: String?
 
-  @Option(help: ArgumentHelp("Where the app sends its requests to other services.", valueName: "address"))
-  var outbound = "127.0.0.1:15001"
+  @Option(
+    help: ArgumentHelp(
+      "Where the app sends its requests to other services. May be repeated: [::1]:15001 as well, for connections of IPv6 that are redirected.",
+      valueName: "address"))
+  var outbound = ["127.0.0.1:15001"]
 
   @Flag(help: "The app's connections are redirected to --outbound; weft redirect shows the rules for it.")
   var redirected = false
@@ -66,7 +69,7 @@ struct SidecarCommand: ParsableCommand {
   @OptionGroup var flags: MeshFlags
 
   func validate() throws {
-    for (option, text) in [("--app", app), ("--outbound", outbound)] where Self.address(text) == nil {
+    for (option, text) in [("--app", app)] + outbound.map({ ("--outbound", $0) }) where Self.address(text) == nil {
       throw ValidationError("\(option) takes IP:PORT, such as 127.0.0.1:9080, not '\(text)'")
     }
     for (option, text) in [("--inbound", inbound), ("--advertise", advertise)] {
@@ -77,6 +80,8 @@ struct SidecarCommand: ParsableCommand {
     if let inbound, advertise == nil, Self.address(inbound)?.ip?.isUnspecified ?? false {
       throw ValidationError("--inbound \(inbound) is every address of the machine: name one of them with --advertise")
     }
+    if Set(outbound).count < outbound.count { throw ValidationError("--outbound names an address twice") }
+    if outbound.count > 8 { throw ValidationError("--outbound may be given eight times at most") }
     if !(0...1_000_000).contains(weight) { throw ValidationError("--weight takes 0 to 1000000") }
     if !(0...65_535).contains(port) { throw ValidationError("--port takes 1 to 65535") }
   }
@@ -87,7 +92,8 @@ struct SidecarCommand: ParsableCommand {
   }
 
   func run() throws {
-    guard let app = Self.address(app), let outbound = Self.address(outbound) else { throw ExitCode(2) }
+    let outbound = outbound.compactMap(Self.address)
+    guard let app = Self.address(app), !outbound.isEmpty else { throw ExitCode(2) }
     guard let inbound = inbound.flatMap(Self.address) ?? Self.defaultInbound(flags.control) else {
       throw ValidationError("say with --inbound IP:PORT where other proxies connect to")
     }

@@ -7,18 +7,27 @@ struct HostPattern: Hashable, Sendable {
 
   private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  /// nil when `text` is no hostname (RFC 1123, underscores allowed), wildcard or `*`.
+  /// nil when `text` is no hostname (RFC 1123, underscores allowed), IP address, wildcard or `*`.
   init?(_ text: String) {
     if text == "*" {
       bytes = []
       return
     }
     let lower = text.utf8.map(asciiLower)
+    if let address = IPAddress(text.dropBrackets ?? ""),
+      HostPattern.text(address) == String(decoding: lower, as: UTF8.self)
+    {
+      bytes = lower
+      return
+    }
     let isWildcard = lower.starts(with: [0x2a, 0x2e])
     bytes = isWildcard ? Array(lower.dropFirst()) : lower
     let labels = bytes[(isWildcard ? 1 : 0)...].split(separator: 0x2e, omittingEmptySubsequences: false)
     if bytes.count > HostPattern.lengthLimit || !labels.allSatisfy(HostPattern.isLabel) { return nil }
   }
+
+  /// An address as a Host field has it, IPv6 between brackets and in its canonical form (RFC 5952).
+  static func text(_ address: IPAddress) -> String { address.isV4 ? address.description : "[\(address)]" }
 
   /// Bytes of the longest DNS name.
   static let lengthLimit = 253
@@ -59,6 +68,11 @@ struct HostPattern: Hashable, Sendable {
     !label.isEmpty && label.count <= 63
       && label.allSatisfy { asciiLower($0) &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == 0x2d || $0 == 0x5f }
   }
+}
+
+extension String {
+  /// What stands between `[` and `]`; nil when that is not all of it.
+  fileprivate var dropBrackets: String? { hasPrefix("[") && hasSuffix("]") ? String(dropFirst().dropLast()) : nil }
 }
 
 /// The host that a request names.

@@ -54,7 +54,7 @@ struct MeshRoutes {
       let first = tcp.first { $0.port == 80 } ?? tcp.first
       for port in tcp {
         var host = MeshHost(service.name)
-        if let address = service.clusterIP, !address.contains(":"), IPAddress(address) != nil { host.address = address }
+        host.addresses = service.clusterAddresses.compactMap { IPAddress($0).map(HostPattern.text) }
         if tcp.count > 1 { host.port = (port.port, isDefault: port.port == first?.port) }
         give(identifier, port.port, host, to: &ports) { backend(identifier, port) }
       }
@@ -103,8 +103,8 @@ struct MeshRoutes {
 /// The hosts by which requests name a service.
 private struct MeshHost {
   let name: ResourceName
-  /// An IPv4 address that stands for the service.
-  var address: String?
+  /// Addresses that stand for the service, as a Host field has them.
+  var addresses: [String] = []
   /// Of a service with several ports: which one, and whether a host without a port means it.
   var port: (number: Int, isDefault: Bool)?
 
@@ -113,10 +113,11 @@ private struct MeshHost {
   func applied(to spec: RouteMatchSpec, from namespace: String) -> RouteMatchSpec {
     var spec = spec
     // The route's own hostnames have no meaning in the mesh (GEP-1426).
-    spec.hostnames = MeshHosts.names(of: name, from: namespace) + (address.map { [$0] } ?? [])
+    spec.hostnames = MeshHosts.names(of: name, from: namespace) + addresses
     if let port {
       let suffix = port.isDefault ? "(:\(port.number))?" : ":\(port.number)"
-      spec.headers.append(.init("host", .regex("[^:]*\(suffix)")))
+      // An IPv6 address has colons, between brackets.
+      spec.headers.append(.init("host", .regex("(\\[[^\\]]*\\]|[^:]*)\(suffix)")))
     }
     return spec
   }
