@@ -147,7 +147,7 @@ enum Failure: UInt8 {
     case .requestBodyTimeout: "the request body did not arrive in time\n"
     case .requestHeaderTimeout: "the request headers did not arrive in time\n"
     case .malformedBody: "the request body is malformed\n"
-    case .methodNotAllowed: "this method is not supported\n"
+    case .methodNotAllowed: "CONNECT is for a sidecar's outbound listener, over HTTP/1.1\n"
     case .badPath: "the request path is invalid\n"
     case .filterFailed: "a filter failed\n"
     case .overloaded: "the proxy is overloaded\n"

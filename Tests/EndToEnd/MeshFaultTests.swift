@@ -75,19 +75,13 @@ struct MeshFaultTests {
   @Test("a control plane that is killed at any moment has everything that it acknowledged, and its proxies come back")
   func killed() throws {
     let mesh = try MeshScene()
-    let app = try Backend("app")
-    defer { app.stop() }
-    let port = try ReservedPort()
-    try mesh.apply(
-      Resources.gateway(port.number, name: "edge"), Resources.service("app", [app.endpoint]),
-      Resources.route("front", "rules: [{backendRefs: [\(Resources.backendRef("app"))]}]", gateway: "edge"))
-    let edge = try mesh.gateway("edge")
-    defer { edge.stop() }
+    let front = try MeshFront(mesh)
+    defer { front.stop() }
     let acknowledged = Locked<[String]>([])
     let failures = Locked(0)
     let isOver = Locked(false)
     let load = BackgroundWork {
-      while !isOver.current { if try ask(port.number).status != 200 { failures.withLock { $0 += 1 } } }
+      while !isOver.current { if try front.ask().status != 200 { failures.withLock { $0 += 1 } } }
     }
     for round in 0..<5 {
       let writer = BackgroundWork {
@@ -189,23 +183,17 @@ struct MeshFaultTests {
       "LD_PRELOAD": Self.libfaketime ?? "", "FAKETIME_TIMESTAMP_FILE": clock.path("clock"), "FAKETIME_NO_CACHE": "1",
       "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     ])
-    let app = try Backend("app")
-    defer { app.stop() }
-    let port = try ReservedPort()
-    try mesh.apply(
-      Resources.gateway(port.number, name: "edge"), Resources.service("app", [app.endpoint]),
-      Resources.route("front", "rules: [{backendRefs: [\(Resources.backendRef("app"))]}]", gateway: "edge"))
-    let edge = try mesh.gateway("edge")
-    defer { edge.stop() }
+    let front = try MeshFront(mesh)
+    defer { front.stop() }
     func isSynced() -> Bool { (try? mesh.weft("status", "gateway/default/edge").output.contains(" synced ")) ?? false }
     try eventually("the gateway to be in step", within: 60) { isSynced() }
     try clock.write("clock", "+3d\n")
     try eventually("the stream to be closed", within: 120) {
-      edge.log.contains("the certificate of this connection has ended")
+      front.edge.log.contains("the certificate of this connection has ended")
     }
-    for _ in 0..<10 { #expect(try ask(port.number).status == 200) }
+    for _ in 0..<10 { #expect(try front.ask().status == 200) }
     try clock.write("clock", "+0\n")
     try eventually("the gateway to be in step again", within: 120) { isSynced() }
-    #expect(try ask(port.number).status == 200)
+    #expect(try front.ask().status == 200)
   }
 }

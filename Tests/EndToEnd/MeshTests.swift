@@ -6,22 +6,20 @@ struct MeshTests {
   @Test("sidecars find each other through the control plane, over mutual TLS, on demand, and a gateway finds them")
   func together() throws {
     let mesh = try MeshScene()
-    let (reviews, ratings) = (try Backend("reviews"), try Backend("ratings"))
-    defer {
-      reviews.stop()
-      ratings.stop()
-    }
     let port = try ReservedPort()
-    try mesh.apply(
-      MeshScene.service("reviews"), MeshScene.service("ratings"), Resources.gateway(port.number, name: "edge"),
-      Resources.route("front", "rules: [{backendRefs: [\(Resources.backendRef("reviews"))]}]", gateway: "edge"))
-    let a = try mesh.sidecar("reviews", app: reviews.port)
-    let b = try mesh.sidecar("ratings", app: ratings.port)
-    let edge = try mesh.gateway("edge")
-    defer { for process in [a.process, b.process, edge] { process.stop() } }
-
     // Registered, found when it is asked for, and reached over TLS.
-    try eventually("reviews to reach ratings") { try a.get("ratings").status == 200 }
+    let pair = try MeshPair(
+      mesh,
+      resources: [
+        Resources.gateway(port.number, name: "edge"),
+        Resources.route("front", "rules: [{backendRefs: [\(Resources.backendRef("reviews"))]}]", gateway: "edge"),
+      ])
+    let (a, b) = (pair.reviews, pair.ratings)
+    let edge = try mesh.gateway("edge")
+    defer {
+      edge.stop()
+      pair.stop()
+    }
     let echo = try a.get("ratings.default.svc.cluster.local", "/echo").text
     #expect(echo.contains("x-forwarded-proto: https"), "\(echo)")
     try eventually("ratings to reach reviews") { try b.get("reviews").text == "reviews\n" }
@@ -57,13 +55,9 @@ struct MeshTests {
   @Test("without its control plane a proxy serves on, and starts from its cache; nothing fails when it comes back")
   func controlPlaneLost() throws {
     let mesh = try MeshScene()
-    let ratings = try Backend("ratings")
-    defer { ratings.stop() }
-    try mesh.apply(MeshScene.service("reviews"), MeshScene.service("ratings"))
-    let a = try mesh.sidecar("reviews", app: ratings.port)
-    let b = try mesh.sidecar("ratings", app: ratings.port)
-    defer { b.process.stop() }
-    try eventually("reviews to reach ratings") { try a.get("ratings").status == 200 }
+    let pair = try MeshPair(mesh)
+    let (a, b) = (pair.reviews, pair.ratings)
+    defer { pair.stop() }
     try mesh.killControl()
     for _ in 0..<20 { #expect(try a.get("ratings").status == 200) }
     #expect(try a.get("unheard").status == 503)
@@ -74,7 +68,7 @@ struct MeshTests {
       (readFile(mesh.folder.path("\(state)/cache.json")) ?? "").contains("default/ratings")
     }
     a.process.stop()
-    let again = try mesh.sidecar("reviews", app: ratings.port, state: state, ports: a.ports)
+    let again = try mesh.sidecar("reviews", app: pair.apps.reviews.port, state: state, ports: a.ports)
     defer { again.process.stop() }
     #expect(try again.get("ratings").text == "ratings\n", "from the cache alone")
 
@@ -97,14 +91,9 @@ struct MeshTests {
 
   @Test("certificates of seconds are renewed under traffic, and no request fails")
   func rotation() throws {
-    let mesh = try MeshScene(lifetime: "12s")
-    let ratings = try Backend("ratings")
-    defer { ratings.stop() }
-    try mesh.apply(MeshScene.service("reviews"), MeshScene.service("ratings"))
-    let a = try mesh.sidecar("reviews", app: ratings.port)
-    let b = try mesh.sidecar("ratings", app: ratings.port)
-    defer { for process in [a.process, b.process] { process.stop() } }
-    try eventually("reviews to reach ratings") { try a.get("ratings").status == 200 }
+    let pair = try MeshPair(MeshScene(lifetime: "12s"))
+    let (a, b) = (pair.reviews, pair.ratings)
+    defer { pair.stop() }
     func issued(_ sidecar: MeshScene.Sidecar) -> Int { sidecar.process.log.components(of: "identity spiffe://") }
     let before = (issued(a), issued(b))
     var statuses: [Int: Int] = [:]
@@ -118,23 +107,11 @@ struct MeshTests {
   @Test("a resource that the proxy refuses does not hold up the others, and the control plane knows of it")
   func refusal() throws {
     let mesh = try MeshScene()
-    let app = try Backend("app")
-    defer { app.stop() }
-    let port = try ReservedPort()
-    try mesh.apply(
-      Resources.gateway(port.number, name: "edge"), Resources.service("app", [app.endpoint]),
-      Resources.filter("lua", type: "lua", config: "script: \"function on_request(h) end\""),
-      Resources.route(
-        "front", "rules: [{filters: [\(Resources.reference("lua"))], backendRefs: [\(Resources.backendRef("app"))]}]",
-        gateway: "edge"))
-    let edge = try mesh.gateway("edge")
-    defer { edge.stop() }
-    func ask(_ path: String) throws -> HTTPMessage {
-      let client = try RawClient(port.number)
-      try client.send("GET \(path) HTTP/1.1\r\nhost: shop\r\n\r\n")
-      return try client.response(to: "GET")
-    }
-    #expect(try ask("/").status == 200)
+    let front = try MeshFront(
+      mesh, filters: [Resources.reference("lua")],
+      resources: [Resources.filter("lua", type: "lua", config: "script: \"function on_request(h) end\"")])
+    defer { front.stop() }
+    #expect(try front.ask().status == 200)
     // The API may know better than to store it; then there is nothing to refuse here.
     let broken = Resources.filter("lua", type: "lua", config: "script: \"function on_request(h\"")
     guard (try? mesh.apply(broken)) != nil else { return }
@@ -142,8 +119,8 @@ struct MeshTests {
       Resources.route(
         "second", "rules: [{matches: [{path: {value: /second}}], backendRefs: [\(Resources.backendRef("nobody"))]}]",
         gateway: "edge"))
-    try eventually("the route that came after") { try ask("/second").status == 500 }
-    #expect(try ask("/").status == 200, "the last good filter stays")
+    try eventually("the route that came after") { try front.ask("/second").status == 500 }
+    #expect(try front.ask().status == 200, "the last good filter stays")
     try eventually("the refusal to be known") {
       try Tool.run("curl", ["-s", "--max-time", "10", "\(mesh.apiURL)/weft/v1/proxies"]).output.contains("default/lua")
     }

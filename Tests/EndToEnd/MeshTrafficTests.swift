@@ -7,21 +7,20 @@ struct MeshTrafficTests {
   @Test("weft status shows services, edges and routes with rates and latencies, and /metrics counts them")
   func traffic() throws {
     let mesh = try MeshScene()
-    let (reviews, ratings) = (try Backend("reviews"), try Backend("ratings"))
-    defer {
-      reviews.stop()
-      ratings.stop()
-    }
     let port = try ReservedPort()
-    try mesh.apply(
-      MeshScene.service("reviews"), MeshScene.service("ratings"), Resources.gateway(port.number, name: "edge"),
-      Resources.route("front", "rules: [{backendRefs: [\(Resources.backendRef("reviews"))]}]", gateway: "edge"))
     #expect(try mesh.weft("status", "services").output.contains("no requests in the last minute"))
-    let a = try mesh.sidecar("reviews", app: reviews.port)
-    let b = try mesh.sidecar("ratings", app: ratings.port)
+    let pair = try MeshPair(
+      mesh,
+      resources: [
+        Resources.gateway(port.number, name: "edge"),
+        Resources.route("front", "rules: [{backendRefs: [\(Resources.backendRef("reviews"))]}]", gateway: "edge"),
+      ])
+    let a = pair.reviews
     let edge = try mesh.gateway("edge")
-    defer { for process in [a.process, b.process, edge] { process.stop() } }
-    try eventually("reviews to reach ratings") { try a.get("ratings").status == 200 }
+    defer {
+      edge.stop()
+      pair.stop()
+    }
     func throughTheGateway() throws -> Int {
       let client = try RawClient(port.number)
       try client.send("GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")

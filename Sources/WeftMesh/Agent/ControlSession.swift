@@ -9,6 +9,8 @@ import WeftProtocol
 final class ControlSession: Sendable {
   private struct State {
     var identity: MeshIdentity?
+    /// The control plane does not take it.
+    var isRefused = false
     /// Index of the replica that is tried next.
     var replica = 0
     var streams = 0
@@ -61,9 +63,11 @@ final class ControlSession: Sendable {
         log.info("the stream to the control plane at \(connection.address) has ended")
         lastProblem = ""
       } catch {
-        let problem = "the control plane at \(connection.address) cannot be reached: \(Self.reason(error))"
-        // Once, and not with every try.
-        if problem != lastProblem { log.warning("\(problem); trying again") }
+        state.withLock { $0.isRefused = Self.isRefusal(error) }
+        let what = Self.isRefusal(error) ? "refuses this proxy" : "cannot be reached"
+        let problem = "the control plane at \(connection.address) \(what): \(Self.reason(error))"
+        // Once, and not with every try; nor when the proxy ends.
+        if problem != lastProblem && !Task.isCancelled { log.warning("\(problem); trying again") }
         lastProblem = problem
       }
       leaveReplica()
@@ -74,13 +78,18 @@ final class ControlSession: Sendable {
   }
 
   private func validIdentity(_ connection: ControlConnection) async throws -> MeshIdentity {
-    if let identity, identity.notAfter > Date() { return identity }
-    return try await renewed(connection)
+    guard let identity, identity.notAfter > Date() else { return try await renewed(connection) }
+    // Whoever was revoked comes back with a token that was made later.
+    guard state.withLock({ $0.isRefused }), options.joinToken != nil else { return identity }
+    return try await renewed(connection, joins: true)
   }
 
-  private func renewed(_ connection: ControlConnection) async throws -> MeshIdentity {
-    let made = try await client.renew(identity, at: connection)
-    state.withLock { $0.identity = made }
+  private func renewed(_ connection: ControlConnection, joins: Bool = false) async throws -> MeshIdentity {
+    let made = try await client.renew(identity, at: connection, joins: joins)
+    state.withLock { state in
+      state.identity = made
+      state.isRefused = false
+    }
     log.notice("identity \(made.id), good until \(made.notAfter.formatted(.iso8601))")
     tell(.identity(made))
     return made
@@ -112,6 +121,12 @@ final class ControlSession: Sendable {
         continuation.finish()
       }
     }
+  }
+
+  /// It has answered, and says no.
+  private static func isRefusal(_ error: any Error) -> Bool {
+    guard let code = (error as? RPCError)?.code else { return false }
+    return [.permissionDenied, .unauthenticated, .invalidArgument, .failedPrecondition].contains(code)
   }
 
   private static func reason(_ error: any Error) -> String {

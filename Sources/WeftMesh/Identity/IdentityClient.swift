@@ -11,14 +11,18 @@ struct IdentityClient: Sendable {
   let log: Logger
 
   /// A certificate for a new key, kept in the state folder.
-  /// - Parameter present: proves who we are; nil, or over: the join token does.
-  func renew(_ present: MeshIdentity?, at connection: ControlConnection) async throws -> MeshIdentity {
+  /// - Parameters:
+  ///   - present: proves who we are; nil, or over: the join token does.
+  ///   - joins: the join token proves it anyway, for the present certificate is refused.
+  func renew(
+    _ present: MeshIdentity?, at connection: ControlConnection, joins: Bool = false
+  ) async throws -> MeshIdentity {
     let key = try nextKey()
     var request = Weft_Discovery_V1_SignRequest()
     request.ttlSeconds = options.certificateLife
     let trust: ServerVerification.Trust
     var shown: MeshIdentity?
-    if let present, present.notAfter > Date() {
+    if let present, present.notAfter > Date(), !joins {
       shown = present
       trust = .roots(present.roots)
       request.csr = Data(try key.signingRequest(for: present.id))
@@ -43,7 +47,8 @@ struct IdentityClient: Sendable {
     let response = try await connection.with(trust, identity: shown) { client in
       var call = CallOptions.defaults
       call.timeout = .seconds(10)
-      call.waitForReady = true
+      // So that the reason why there is no connection is known; whoever calls tries again.
+      call.waitForReady = false
       return try await Weft_Discovery_V1_Identity.Client(wrapping: client).sign(message, options: call)
     }
     let made = try MeshIdentity(key: key, chain: response.certificateChain, roots: response.roots)

@@ -8,14 +8,18 @@ final class MeshScene: @unchecked Sendable {
   let api: ReservedPort
   private let lifetime: String
   private let environment: [String: String]
+  /// Further ones, of `weft control`.
+  var arguments: [String]
   private var control: ChildProcess?
   private var starts = 0
 
   /// - Parameters:
   ///   - lifetime: of certificates.
   ///   - environment: more of it, for the control plane.
-  init(lifetime: String = "24h", environment: [String: String] = [:]) throws {
+  ///   - arguments: further ones, for the control plane.
+  init(lifetime: String = "24h", environment: [String: String] = [:], arguments: [String] = []) throws {
     self.environment = environment
+    self.arguments = arguments
     folder = try TemporaryFolder()
     discovery = try ReservedPort()
     api = try ReservedPort()
@@ -38,7 +42,7 @@ final class MeshScene: @unchecked Sendable {
       command.dropFirst() + [
         "control", "--data", folder.path("control"), "--discovery", "127.0.0.1:\(discovery.number)", "--api",
         "127.0.0.1:\(api.number)", "--certificate-lifetime", lifetime,
-      ], in: folder, name: "control-\(starts)", environment: environment)
+      ] + arguments, in: folder, name: "control-\(starts)", environment: environment)
     control = process
     try eventually("the control plane to be ready") {
       if let end = process.end {
@@ -99,14 +103,17 @@ final class MeshScene: @unchecked Sendable {
     }
   }
 
-  /// - Parameter state: an earlier one's, to start again with.
+  /// - Parameters:
+  ///   - state: an earlier one's, to start again with.
+  ///   - joinsAgain: has a new join token all the same.
   func sidecar(
     _ service: String, app: Int, state: String? = nil, ports: [ReservedPort]? = nil, isAwaited: Bool = true,
+    joinsAgain: Bool = false,
     _ more: String...
   ) throws -> Sidecar {
     let ports = try ports ?? [ReservedPort(), ReservedPort()]
     let own = state ?? "state-\(service)-\(ports[0].number)"
-    let environment = state == nil ? ["WEFT_JOIN_TOKEN": try token("service", service)] : [:]
+    let environment = state == nil || joinsAgain ? ["WEFT_JOIN_TOKEN": try token("service", service)] : [:]
     let process = try WeftProcess(
       command: [
         "sidecar", "--service", service, "--app", "127.0.0.1:\(app)", "--control", "127.0.0.1:\(discovery.number)",
