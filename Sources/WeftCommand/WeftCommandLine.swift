@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Synchronization
+import WeftConfig
 import WeftFilter
 import WeftFilters
 import WeftLua
@@ -54,6 +55,10 @@ public enum WeftCommandLine {
   }
 
   private static func run<Root: ParsableCommand>(_ root: Root.Type) -> Never {
+    if let complaint = unknownCommand(Array(CommandLine.arguments.dropFirst()), of: root) {
+      Terminal.printError(complaint)
+      Glibc.exit(usageExitCode)
+    }
     do {
       var command = try root.parseAsRoot()
       try command.run()
@@ -64,6 +69,25 @@ public enum WeftCommandLine {
       Terminal.write(root.fullMessage(for: error) + "\n", to: 2)
       Glibc.exit(usageExitCode)
     }
+  }
+
+  /// What to say when the arguments name a command that there is not: the parser would take the next option for what is
+  /// wrong. nil when they name one.
+  static func unknownCommand(_ arguments: [String], of root: any ParsableCommand.Type) -> String? {
+    var command = root.configuration
+    var path = "weft"
+    for argument in arguments where !command.subcommands.isEmpty {
+      if argument.hasPrefix("-") || argument == "help" || command.defaultSubcommand != nil { return nil }
+      let subcommands = command.subcommands.map { $0.configuration }
+      guard let next = subcommands.first(where: { $0.commandName == argument }) else {
+        let names = subcommands.compactMap { $0.commandName }
+        let near = Suggestion.nearest(to: argument, among: names).map { "did you mean \"\(path) \($0)\"?" }
+        return "Error: no command \"\(path) \(argument)\"; \(near ?? "there are \(names.joined(separator: ", "))")"
+      }
+      command = next
+      path += " \(argument)"
+    }
+    return nil
   }
 
   /// The commands that need no mesh.
@@ -82,6 +106,11 @@ public enum WeftCommandLine {
       weft routes config/ GET http://shop.example/cart
       weft bundle new greeting
       weft filter test filters/tenant-tag
+
+    A mesh, each in a terminal of its own:
+      weft control
+      weft apply -f config/
+      weft status
 
     Completion for your shell (bash, zsh or fish):
       weft --generate-completion-script bash > ~/.local/share/bash-completion/completions/weft

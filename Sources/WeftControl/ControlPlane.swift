@@ -141,8 +141,10 @@ public final class ControlPlane: Sendable {
       try FileManager.default.createDirectory(
         atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
     } catch {
+      // The library's own words hide which of the system's reasons it was.
+      let reason = mkdir(path, 0o700) == 0 || errno == EEXIST ? "\(error)" : String(cString: strerror(errno))
       throw IdentityError(
-        "cannot make the data folder \(path): \(error.localizedDescription); name another with --data")
+        "cannot make the data folder \(path): \(reason); name another with --data")
     }
     guard access(path, W_OK | X_OK) == 0 else {
       throw IdentityError("the data folder \(path) cannot be written to; name another with --data, or change its owner")

@@ -35,10 +35,11 @@ package struct BundleInspectCommand: ParsableCommand {
     !text.contains("/") && !text.hasSuffix(BundleLayout.archiveSuffix) && access(text, F_OK) != 0
   }
 
-  package static func show(_ path: String, keys: [String], json: Bool) throws {
+  /// - Parameter origin: how the bundle is called where it comes from, when `path` is a copy.
+  package static func show(_ path: String, keys: [String], json: Bool, origin: String? = nil) throws {
     let bundle = try BundleCommand.read(path, json: json)
     do {
-      let report = try SignatureReport(bundle, keys: try keys.map(KeyFile.publicKey))
+      let report = try SignatureReport(bundle, keys: try keys.map(KeyFile.publicKey), origin: origin)
       let description = BundleDescription(bundle, report)
       print(json ? description.json : Terminal.harmless(description.text), terminator: json ? "\n" : "")
     } catch {

@@ -22,12 +22,17 @@ struct SignatureReport {
   /// Why there is nothing to look at; nil when there is.
   let problem: String?
 
+  /// - Parameter origin: how the bundle is called where it comes from, when it lies here as a copy.
   /// - Throws: `ConfigError` when the file of signatures cannot be read.
-  init(_ bundle: Bundle, keys: [BundleTrust.Key]) throws {
+  init(_ bundle: Bundle, keys: [BundleTrust.Key], origin: String? = nil) throws {
     let path = bundle.signaturePath
     guard let signatures = try BundleSignatures(path: path) else {
       (rows, signers) = ([], [])
-      problem = "it is not signed: there is no \(path); sign it with: weft bundle sign \(bundle.place) --key FILE"
+      problem =
+        origin.map {
+          "\($0) was pushed without signatures; sign its archive, and push that with the .sig file beside it"
+        }
+        ?? "it is not signed: there is no \(path); sign it with: weft bundle sign \(bundle.place) --key FILE"
       return
     }
     guard signatures.digest == bundle.digest else {

@@ -1,7 +1,7 @@
 /// Finds what the user probably meant.
-enum Suggestion {
+package enum Suggestion {
   /// The nearest of `candidates` to `word`, when it is near enough to be a slip.
-  static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
+  package static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
     var best: (distance: Int, candidate: String)?
     let lowered = Array(word.lowercased().utf8.prefix(maximumLength))
     for candidate in candidates.prefix(maximumConsidered) {
@@ -15,7 +15,7 @@ enum Suggestion {
   }
 
   /// `; did you mean "near"?`, or `; use one of a, b, c`, or nothing when there is nothing to offer.
-  static func advice(for word: String, among candidates: [String], listing introduction: String) -> String {
+  package static func advice(for word: String, among candidates: [String], listing introduction: String) -> String {
     if let near = nearest(to: word, among: candidates) { return "; did you mean \"\(near)\"?" }
     guard !candidates.isEmpty else { return "" }
     if candidates.count > maximumListed {

@@ -65,7 +65,12 @@ struct TokenRoutes: Sendable {
     let namespace = body["namespace"]?.string ?? "default"
     guard ResourceDocument.isName(namespace, limit: 63, dots: false), let name = body["name"]?.string,
       ResourceDocument.isName(name, limit: 253, dots: true)
-    else { throw APIProblem(.unprocessableContent, "namespace and name are those of the gateway or of the service") }
+    else {
+      throw APIProblem(
+        .unprocessableContent,
+        "\"\(namespace.prefix(80))/\(body["name"]?.string?.prefix(260) ?? "")\" is no NAMESPACE/NAME of a \(kind == .gateway ? "gateway" : "service"): both take lower-case letters, digits, \"-\", and the name \".\" too"
+      )
+    }
     let token = try await joining.issueJoinToken(
       kind: kind, namespace: namespace, name: name, lifetime: try Self.lifetime(body),
       isReusable: body["isReusable"]?.bool ?? false, by: context.author)

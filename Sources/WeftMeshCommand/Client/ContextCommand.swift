@@ -116,6 +116,7 @@ struct ContextCommand: ParsableCommand {
           }
           return print(JSONValue.array(contexts).text)
         }
+        if config.contexts.isEmpty { return print("no contexts; make one with weft context add NAME URL") }
         var table = Table(columns: ["", "NAME", "CONTROL PLANE", "NAMESPACE", "CREDENTIALS"])
         for context in config.contexts {
           let credentials = context.token != nil ? "token" : context.certificate != nil ? "certificate" : ""

@@ -152,6 +152,23 @@ struct ControlClient: Sendable {
 
   private static func reason(_ error: any Error) -> String {
     let text = "\(error)"
+    // The libraries' own words are for programmers.
+    for (sign, reason) in [
+      (
+        "remoteConnectionClosed",
+        "it closed the connection: is it the API's port (15080), and not that of proxies (15081)?"
+      ),
+      ("WRONG_VERSION_NUMBER", "it does not speak TLS: write http://"),
+      (
+        "CERTIFICATE_VERIFY_FAILED",
+        "its certificate is of nobody who is trusted here: name its roots with --ca FILE; on its own machine, weft ca roots prints them"
+      ),
+      ("handshakeFailed", "TLS failed: \(text.prefix(200))"), ("connectTimeout", "no connection within 10 s"),
+      ("deadlineExceeded", "no answer in time"), ("dnsAError", "its name cannot be resolved"),
+      ("UnknownHost", "its name cannot be resolved"),
+    ] where text.contains(sign) {
+      return reason
+    }
     if text.contains("ECONNREFUSED") || text.contains("Connection refused") || text.contains("errno: 111") {
       return "connection refused"
     }
@@ -180,7 +197,11 @@ struct ProblemAnswer: Error, CustomStringConvertible {
   init(status: Int, _ body: [UInt8]) {
     self.status = status
     let value = try? JSONValue(parsing: body)
-    detail = value?["detail"]?.string ?? "the control plane answered with \(status)"
+    let said = value?["detail"]?.string ?? "the control plane answered with \(status)"
+    detail =
+      status == 401
+      ? "\(said); give a token with --token-file, WEFT_TOKEN or weft context add, as an administrator makes it: weft token create NAME --role ROLE"
+      : said
     findings = value?["errors"]?.array?.compactMap { ResourceFinding($0) } ?? []
   }
 

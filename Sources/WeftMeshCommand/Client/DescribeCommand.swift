@@ -14,7 +14,7 @@ struct DescribeCommand: ParsableCommand {
 
       Examples:
         weft describe httproute shop
-        weft describe gateway/default/edge/1
+        weft describe gateway/default/edge
       """)
 
   @OptionGroup var resource: ResourceArguments
@@ -22,9 +22,13 @@ struct DescribeCommand: ParsableCommand {
   @OptionGroup var namespace: NamespaceOption
   @OptionGroup var client: ClientOptions
 
+  private static let question = "say what to describe"
+
+  func validate() throws { if resource.proxy == nil { _ = try resource.required(Self.question) } }
+
   func run() throws {
     if let id = resource.proxy { return try describe(proxy: id) }
-    let (kind, name) = try resource.required("say what to describe")
+    let (kind, name) = try resource.required(Self.question)
     let (json, namespace) = (client.json, namespace)
     try client.withClient { client, resolved in
       let (type, value) = try await ResourceReference(kind: kind)
@@ -62,6 +66,13 @@ extension DescribeCommand {
   private func describe(proxy id: String) throws {
     let json = client.json
     try client.withClient { client, _ in
+      // The whole id, or all of it but the instance where there is one only.
+      let proxies = try await client.get("/weft/v1/proxies")["proxies"]?.array ?? []
+      let ids = proxies.compactMap { $0["id"]?.string }.filter { $0 == id || $0.hasPrefix("\(id)/") }
+      guard let id = ids.first else { throw ClientError("no proxy \"\(id)\"; weft status lists them") }
+      if ids.count > 1 {
+        throw ClientError("there are \(ids.count) such proxies; say which: \(ids.prefix(20).joined(separator: ", "))")
+      }
       let parts = id.split(separator: "/").map {
         $0.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._~"))) ?? ""
       }

@@ -65,7 +65,8 @@ struct GetCommand: ParsableCommand {
         if !list.items.isEmpty || reference.types.count == 1 { groups.append((type, list.items)) }
       }
       if groups.allSatisfy({ $0.1.isEmpty }), format == .table || format == .wide, !watches {
-        let location = isEverywhere ? "" : " in namespace \"\(place)\""
+        let location =
+          isEverywhere || !reference.types.contains(where: \.isNamespaced) ? "" : " in namespace \"\(place)\""
         Terminal.printError("no \(isAll ? "resources" : reference.types.first?.plural ?? kind)\(location)")
         return
       }

@@ -24,8 +24,12 @@ struct HistoryCommand: ParsableCommand {
   @OptionGroup var namespace: NamespaceOption
   @OptionGroup var client: ClientOptions
 
+  private static let question = "say whose history"
+
+  func validate() throws { _ = try resource.required(Self.question) }
+
   func run() throws {
-    let (kind, name) = try resource.required("say whose history")
+    let (kind, name) = try resource.required(Self.question)
     let (json, namespace, showsDifferences) = (client.json, namespace, diff)
     try client.withClient { client, resolved in
       let key = try await ResourceReference(kind: kind).key(name, namespace: namespace.resolve(resolved), client)
@@ -95,8 +99,12 @@ struct RollbackCommand: ParsableCommand {
   @OptionGroup var namespace: NamespaceOption
   @OptionGroup var client: ClientOptions
 
+  private static let question = "say what to roll back"
+
+  func validate() throws { _ = try resource.required(Self.question) }
+
   func run() throws {
-    let (kind, name) = try resource.required("say what to roll back")
+    let (kind, name) = try resource.required(Self.question)
     let (json, namespace, revision, isDryRun) = (client.json, namespace, to, dryRun)
     try client.withClient { client, resolved in
       let key = try await ResourceReference(kind: kind).key(name, namespace: namespace.resolve(resolved), client)

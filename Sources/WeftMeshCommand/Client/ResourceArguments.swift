@@ -14,10 +14,12 @@ struct ResourceArguments: ParsableArguments {
     return (kind, names.first)
   }
 
-  /// The id of a proxy, KIND/NAMESPACE/NAME/INSTANCE, if that is what was written.
+  /// The id of a proxy, KIND/NAMESPACE/NAME/INSTANCE, perhaps without the instance, if that is what was written.
   var proxy: String? {
     let parts = kind.split(separator: "/", omittingEmptySubsequences: false)
-    guard name == nil, parts.count == 4, parts[0] == "gateway" || parts[0] == "sidecar" else { return nil }
+    guard name == nil, parts.count == 3 || parts.count == 4, parts[0] == "gateway" || parts[0] == "sidecar" else {
+      return nil
+    }
     return kind
   }
 

@@ -16,8 +16,11 @@ struct ResourceReference: Sendable {
     }
     types = ResourceType.matching(word)
     guard types.isEmpty else { return }
-    let known = Set(ResourceType.all.map(\.plural)).sorted().joined(separator: ", ")
-    throw ClientError("no kind \"\(word)\"; there are \(known)")
+    let plurals = Set(ResourceType.all.map(\.plural)).sorted()
+    let near = Suggestion.nearest(
+      to: word, among: plurals + Set(ResourceType.all.map { $0.kind.kind.lowercased() }).sorted())
+    let advice = near.map { "did you mean \"\($0)\"?" } ?? "there are \(plurals.joined(separator: ", "))"
+    throw ClientError("no kind \"\(word)\"; \(advice)")
   }
 
   /// Splits `KIND/NAME`.

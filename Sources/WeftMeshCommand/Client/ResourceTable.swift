@@ -46,7 +46,7 @@ struct ResourceTable {
     case "HTTPRoute", "GRPCRoute", "TLSRoute": "HOSTNAMES"
     case "Service": type.kind.group.isEmpty ? "PORTS" : "ENDPOINTS"
     case "Filter", "Secret": "TYPE"
-    case "Workload": "ADDRESS"
+    case "Workload": "ADDRESS, HEALTH"
     case "FilterBundle": "DIGEST"
     case "AuthorizationPolicy": "ACTION"
     case "PeerAuthentication": "MODE"

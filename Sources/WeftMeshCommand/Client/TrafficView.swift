@@ -52,6 +52,6 @@ enum TrafficView: String {
     }
     let rate = figures["requestsPerSecond"]?.double ?? 0
     let success = figures["successRate"]?.double.map { String(format: "%.2f %%", $0 * 100) } ?? ""
-    return [String(format: "%.1f", rate), success, milliseconds("p50"), milliseconds("p99")]
+    return [String(format: rate < 1 ? "%.2f" : "%.1f", rate), success, milliseconds("p50"), milliseconds("p99")]
   }
 }

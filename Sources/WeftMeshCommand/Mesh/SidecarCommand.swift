@@ -87,7 +87,11 @@ struct SidecarCommand: ParsableCommand {
   }
 
   private static func address(_ text: String) -> SocketAddress? {
-    guard let address = SocketAddress(text), address.ip != nil, address.port != 0 else { return nil }
+    // The one name that means the same everywhere.
+    let isLocal = text.hasPrefix("localhost:")
+    guard let address = SocketAddress(isLocal ? "127.0.0.1:\(text.dropFirst(10))" : text), address.ip != nil,
+      address.port != 0
+    else { return nil }
     return address
   }
 

@@ -43,6 +43,6 @@ struct BundleShowCommand: ParsableCommand {
       if let signatures { try BundleOutput.write(signatures, to: file + ".sig") }
       return file
     }
-    try BundleInspectCommand.show(file, keys: key, json: client.json)
+    try BundleInspectCommand.show(file, keys: key, json: client.json, origin: bundle)
   }
 }
