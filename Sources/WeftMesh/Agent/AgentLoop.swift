@@ -33,6 +33,8 @@ actor AgentLoop {
   private var setNumber: UInt64 = 0
   /// What has come since the present attempt was begun is still to be tried.
   private var isStale = false
+  /// The Gateway or Service that this proxy is for does not exist.
+  private var wasAbsent = false
   var isSettling = false
   var lastGood: [ResourceKey: HeldResource] = [:]
   var rejections: [ResourceKey: ResourceRejection] = [:]
@@ -185,6 +187,7 @@ actor AgentLoop {
       bundles.prune(present.bundles, held.all(ResourceType.filterBundle))
       rejections = present.rejections.merging(bundles.problems(present.bundles)) { refused, _ in refused }
       revisionInForce = present.revision
+      warnOfAbsence()
       acknowledge()
       reportBundles()
       cacheSoon()
@@ -203,6 +206,18 @@ actor AgentLoop {
       isStale = false
       settle()
     }
+  }
+
+  /// A proxy whose own resource is not there serves nothing, which looks like success: a typing error, mostly.
+  private func warnOfAbsence() {
+    let name = "\(options.namespace)/\(options.name)"
+    let isGateway = options.kind == .gateway
+    let types = isGateway ? [ResourceType.gateway] : [ResourceType.service, ResourceType.weftService]
+    let isAbsent = !types.contains { held[$0, name] != nil }
+    defer { wasAbsent = isAbsent }
+    if !isAbsent || wasAbsent { return }
+    let rest = isGateway ? "nothing is served until it is applied" : "nobody finds this instance until it is applied"
+    log.warning("the control plane has no \(isGateway ? "Gateway" : "Service") \(name): \(rest)")
   }
 
   /// What the agent itself adds cannot be used, such as a port that is taken: nobody else's fault, and it may pass.

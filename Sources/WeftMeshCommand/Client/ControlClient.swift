@@ -144,33 +144,33 @@ struct ControlClient: Sendable {
     do {
       return try await http.execute(request, timeout: .seconds(seconds))
     } catch {
-      throw ClientError(
-        "no answer from the control plane at \(base): \(Self.reason(error)); is \"weft control\" running there? Another one is named with --control URL"
-      )
+      throw ClientError("no answer from the control plane at \(base): \(Self.reason(error))")
     }
   }
 
+  /// What is wrong and what to do; the libraries' own words are for programmers.
   private static func reason(_ error: any Error) -> String {
     let text = "\(error)"
-    // The libraries' own words are for programmers.
     for (sign, reason) in [
       (
         "remoteConnectionClosed",
-        "it closed the connection: is it the API's port (15080), and not that of proxies (15081)?"
+        "it closed the connection; where the API has a certificate, write https://, and name its port (15080), not that of proxies (15081)"
       ),
-      ("WRONG_VERSION_NUMBER", "it does not speak TLS: write http://"),
+      ("WRONG_VERSION_NUMBER", "it does not speak TLS; write http://"),
       (
         "CERTIFICATE_VERIFY_FAILED",
-        "its certificate is of nobody who is trusted here: name its roots with --ca FILE; on its own machine, weft ca roots prints them"
-      ),
-      ("handshakeFailed", "TLS failed: \(text.prefix(200))"), ("connectTimeout", "no connection within 10 s"),
-      ("deadlineExceeded", "no answer in time"), ("dnsAError", "its name cannot be resolved"),
-      ("UnknownHost", "its name cannot be resolved"),
+        "its certificate is of nobody who is trusted here, or for another name; name its authority with --ca FILE"
+      ), ("handshakeFailed", "TLS failed: \(text.prefix(200))"),
+      ("connectTimeout", "no connection within 10 s; another address is named with --control URL"),
+      ("deadlineExceeded", "no answer in time"),
     ] where text.contains(sign) {
       return reason
     }
+    if text.contains("dnsAError") || text.contains("UnknownHost") {
+      return "its name cannot be resolved; another one is named with --control URL"
+    }
     if text.contains("ECONNREFUSED") || text.contains("Connection refused") || text.contains("errno: 111") {
-      return "connection refused"
+      return "connection refused; is \"weft control\" running there? Another one is named with --control URL"
     }
     return text
   }
@@ -198,9 +198,10 @@ struct ProblemAnswer: Error, CustomStringConvertible {
     self.status = status
     let value = try? JSONValue(parsing: body)
     let said = value?["detail"]?.string ?? "the control plane answered with \(status)"
+    // How a header is written is for other programs to know.
     detail =
       status == 401
-      ? "\(said); give a token with --token-file, WEFT_TOKEN or weft context add, as an administrator makes it: weft token create NAME --role ROLE"
+      ? "\(said.components(separatedBy: ": send").first ?? said); give a token with --token-file, WEFT_TOKEN or weft context add, as an administrator makes it: weft token create NAME --role ROLE"
       : said
     findings = value?["errors"]?.array?.compactMap { ResourceFinding($0) } ?? []
   }
