@@ -1,3 +1,4 @@
+import Foundation
 import WeftConfig
 import WeftStore
 
@@ -31,7 +32,8 @@ public enum ResourceProblem: Error, Sendable, CustomStringConvertible {
   }
 }
 
-/// Something about one resource, as `weft check` says it, without the file and line, which only the client knows.
+/// Something about one resource, as `weft check` says it, without the file and line, which only the client knows. Equal to
+/// another one that says the same and suggests something else.
 public struct ResourceFinding: Sendable, Hashable, CustomStringConvertible {
   public let isError: Bool
   /// nil when it concerns no resource in particular.
@@ -50,5 +52,26 @@ public struct ResourceFinding: Sendable, Hashable, CustomStringConvertible {
   public var description: String {
     let place = resource.map { "\($0): " } ?? ""
     return place + (isError ? "" : "warning: ") + (path.isEmpty ? "" : "\(path): ") + message
+  }
+
+  public static func == (left: ResourceFinding, right: ResourceFinding) -> Bool {
+    left.isError == right.isError && left.resource == right.resource && left.path == right.path
+      && left.statement == right.statement
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(isError)
+    hasher.combine(resource)
+    hasher.combine(path)
+    hasher.combine(statement)
+  }
+
+  /// The message without its suggestion: what is near to a name changes with resources that are not concerned.
+  private var statement: Substring {
+    guard let start = message.range(of: "; did you mean "), let end = message[start.upperBound...].firstIndex(of: "?")
+    else {
+      return message[...]
+    }
+    return message[..<start.lowerBound] + message[message.index(after: end)...]
   }
 }

@@ -4,12 +4,12 @@ import WeftConfig
 import WeftStore
 
 /// Reads and writes resources. A write is checked as a whole: the set of all resources with the change applied must
-/// have no error that it did not have before. Writes of all replicas are made one after the other, by a key of the
+/// have no error that it did not have before; what the change cannot concern is not looked at (`ChangeScope`). Writes of all replicas are made one after the other, by a key of the
 /// store that each of them changes, so that what was checked is what is stored.
 public actor ResourceService {
   public nonisolated let store: any Store
   public nonisolated let audit: AuditLog
-  private let validator: ResourceValidator
+  let validator: ResourceValidator
   private let log: Logger
   private let now: @Sendable () -> Date
 
@@ -24,21 +24,32 @@ public actor ResourceService {
 
   private var isWriting = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
-  private var cache: [ResourceKey: Stored] = [:]
+  private var cache = Everything(revision: nil, resources: [:])
+  /// When the cache was last compared with the whole store.
+  private var compared: ContinuousClock.Instant?
+  /// For so long, the cache counts as long as the guard has not changed. What somebody has put into the store past all
+  /// control planes is seen afterwards.
+  private static let trust = Duration.seconds(10)
   /// What is said of the set at the revision of the guard.
-  private var known: (revision: Revision, findings: Set<ResourceFinding>)?
+  var known: (revision: Revision, findings: Set<ResourceFinding>)?
   private var writesSincePrune = 0
 
-  private struct Stored {
+  struct Stored {
     let revision: Revision
     let document: ResourceDocument
-    let parsed: ConfigDocuments
+    let mentions: ResourceMentions
+
+    init(_ revision: Revision, _ document: ResourceDocument) {
+      self.revision = revision
+      self.document = document
+      mentions = ResourceMentions(document)
+    }
   }
 
-  private struct Everything {
+  struct Everything {
     /// Of the guard; nil before the first write.
-    let revision: Revision?
-    let resources: [ResourceKey: Stored]
+    var revision: Revision?
+    var resources: [ResourceKey: Stored]
   }
 
   public init(
@@ -69,7 +80,10 @@ public actor ResourceService {
       if options.isDryRun || !planned.contains(where: { $0.outcome != .unchanged }) { return result }
       guard let revision = try await commit(&result, over: everything.revision, verb: verb, by: author, options)
       else { continue }
-      known = (revision, warnings.all)
+      if let known, known.revision == everything.revision ?? 0 {
+        self.known = (revision, known.findings.subtracting(warnings.gone).union(warnings.new))
+      }
+      remember(result, at: revision, over: everything)
       result.revision = revision
       await pruneSometimes()
       return result
@@ -144,45 +158,6 @@ public actor ResourceService {
     }
   }
 
-  /// Refuses what would make an error that is not there now.
-  /// - Returns: warnings that the client should see, and everything that is said of the new set.
-  private func check(
-    _ planned: [ResourceResult], on everything: Everything, _ options: WriteOptions
-  ) throws(ResourceProblem) -> ([ResourceFinding], all: Set<ResourceFinding>) {
-    var documents = everything.resources.mapValues(\.parsed)
-    let before: Set<ResourceFinding>
-    if let known, known.revision == everything.revision ?? 0 {
-      before = known.findings
-    } else {
-      before = validator.findings(documents)
-    }
-    for result in planned {
-      documents[result.key] =
-        result.outcome == .deleted ? nil : ConfigDocuments(result.document.value, source: result.key.source)
-    }
-    let after = validator.findings(documents)
-    let changed = Set(planned.map(\.key))
-    let introduced = Self.sorted(after.filter { $0.isError && !before.contains($0) })
-    if !introduced.isEmpty {
-      let isDeletion = planned.allSatisfy { $0.outcome == .deleted }
-      if !isDeletion { throw .invalid(introduced) }
-      if !options.isForced {
-        let names = planned.map(\.key.description).joined(separator: ", ")
-        throw .conflict("\(names) cannot be deleted, for others need it; change them first, or use force", introduced)
-      }
-    }
-    let warnings = after.filter { finding in
-      !finding.isError && (!before.contains(finding) || finding.resource.map(changed.contains) == true)
-    }
-    return (Self.sorted(warnings) + (options.isForced ? introduced : []), after)
-  }
-
-  private static func sorted(_ findings: some Collection<ResourceFinding>) -> [ResourceFinding] {
-    findings.sorted {
-      ($0.resource?.path ?? "", $0.path, $0.message) < ($1.resource?.path ?? "", $1.path, $1.message)
-    }
-  }
-
   /// - Returns: the new revision; nil when another replica has written meanwhile.
   private func commit(
     _ result: inout WriteResult, over revision: Revision?, verb: String, by author: Author, _ options: WriteOptions
@@ -210,6 +185,7 @@ public actor ResourceService {
         for index in part { result.results[index].revision = new }
       } catch {
         known = nil
+        compared = nil
         if case .conflict = error, start == 0 { return nil }
         if start > 0 {
           throw .conflict(
@@ -250,6 +226,7 @@ public actor ResourceService {
     do {
       // Read before the resources: a write between the two makes the commit fail.
       let revision = try await store.get(Self.guardKey, at: nil)?.modified
+      if let compared, compared.duration(to: .now) < Self.trust, cache.revision == revision { return cache }
       var resources: [ResourceKey: Stored] = [:]
       for type in ResourceType.all where type.isWritable {
         let prefix = ResourceKey.prefix(group: type.kind.group, kind: type.kind.kind)
@@ -258,11 +235,10 @@ public actor ResourceService {
           let page = try await store.list(prefix: prefix, after: after, limit: 1_000, at: nil)
           for entry in page.entries {
             guard let key = ResourceKey(entry.key) else { continue }
-            if let known = cache[key], known.revision == entry.modified {
+            if let known = cache.resources[key], known.revision == entry.modified {
               resources[key] = known
             } else if let document = ResourceDocument(entry) {
-              let parsed = ConfigDocuments(document.value, source: key.source)
-              resources[key] = Stored(revision: entry.modified, document: document, parsed: parsed)
+              resources[key] = Stored(entry.modified, document)
             } else {
               log.warning("the store's entry \(entry.key) is no resource that this version reads")
             }
@@ -270,10 +246,21 @@ public actor ResourceService {
           after = page.hasMore ? page.entries.last?.key : nil
         } while after != nil
       }
-      cache = resources
-      return Everything(revision: revision, resources: resources)
+      cache = Everything(revision: revision, resources: resources)
+      compared = .now
+      return cache
     } catch {
+      compared = nil
       throw ResourceProblem(error)
+    }
+  }
+
+  /// What this control plane has just written need not be read again.
+  private func remember(_ result: WriteResult, at revision: Revision, over everything: Everything) {
+    guard cache.revision == everything.revision else { return }
+    cache.revision = revision
+    for change in result.results where change.outcome != .unchanged {
+      cache.resources[change.key] = change.outcome == .deleted ? nil : Stored(change.revision, change.document)
     }
   }
 
@@ -281,7 +268,7 @@ public actor ResourceService {
   public func findings() async throws(ResourceProblem) -> [ResourceFinding] {
     let everything = try await load()
     if let known, known.revision == everything.revision ?? 0 { return Self.sorted(known.findings) }
-    let findings = validator.findings(everything.resources.mapValues(\.parsed))
+    let findings = validator.findings(documents(everything))
     known = (everything.revision ?? 0, findings)
     return Self.sorted(findings)
   }

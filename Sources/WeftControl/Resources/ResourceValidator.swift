@@ -8,6 +8,8 @@ public struct ResourceValidator: Sendable {
   public typealias DataPlaneCheck = @Sendable (LoadedConfiguration, _ settings: [ProxyResource]) -> [Diagnostic]
 
   private let dataPlane: DataPlaneCheck
+  /// Each write is checked with everything, whatever it can concern: what others are compared with.
+  var checksEverything = false
 
   public init(dataPlane: @escaping DataPlaneCheck = { _, _ in [] }) { self.dataPlane = dataPlane }
 
