@@ -38,7 +38,19 @@ public final class TelemetryAggregator: Sendable {
 
     public init() {}
 
+    fileprivate var padded: Counts {
+      var all = self
+      all.latency.pad()
+      return all
+    }
+
     mutating func add(_ other: Counts) {
+      merge(other)
+      latency.pad()
+    }
+
+    /// Without buckets behind the last one that is not zero, to be kept.
+    fileprivate mutating func merge(_ other: Counts) {
       requests &+= other.requests
       latency.add(other.latency)
     }
@@ -61,7 +73,19 @@ public final class TelemetryAggregator: Sendable {
 
     public init() {}
 
+    fileprivate var padded: FilterCounts {
+      var all = self
+      all.latency.pad()
+      return all
+    }
+
     mutating func add(_ other: FilterCounts) {
+      merge(other)
+      latency.pad()
+    }
+
+    /// Without buckets behind the last one that is not zero, to be kept.
+    fileprivate mutating func merge(_ other: FilterCounts) {
       calls &+= other.calls
       errors &+= other.errors
       denied &+= other.denied
@@ -138,7 +162,7 @@ public final class TelemetryAggregator: Sendable {
         var sum = Counts()
         sum.requests = counts.requests
         sum.latency.add(counts.latency)
-        state.edges[edge, default: Window(zero: Counts())].add(now) { $0.add(sum) }
+        state.edges[edge, default: Window(zero: Counts())].add(now) { $0.merge(sum) }
       }
       for counts in report.filters.prefix(501) { Self.add(counts, now, &state) }
     }
@@ -165,7 +189,7 @@ public final class TelemetryAggregator: Sendable {
     sum.timedCalls = counts.timedCalls
     sum.timedNanoseconds = counts.timedNanoseconds
     sum.latency.add(counts.latency)
-    state.filters[filter, default: Window(zero: FilterCounts())].add(now) { $0.add(sum) }
+    state.filters[filter, default: Window(zero: FilterCounts())].add(now) { $0.merge(sum) }
     guard !counts.samples.isEmpty else { return }
     let new = counts.samples.prefix(Limits.samples).map { String($0.prefix(Limits.sampleBytes)) }
     state.samples[filter] = ((state.samples[filter] ?? []) + new).suffix(Limits.samples)
@@ -175,7 +199,7 @@ public final class TelemetryAggregator: Sendable {
   func versions(_ digests: Set<String>) -> [(filter: Filter, total: FilterCounts, samples: [String])] {
     state.withLock { state in
       state.filters.compactMap { filter, window in
-        digests.contains(filter.digest) ? (filter, window.total, state.samples[filter] ?? []) : nil
+        digests.contains(filter.digest) ? (filter, window.total.padded, state.samples[filter] ?? []) : nil
       }
     }
   }
@@ -186,14 +210,15 @@ public final class TelemetryAggregator: Sendable {
     return state.withLock { state in
       Snapshot(
         edges: state.edges.map { edge, window in
-          Snapshot.EdgeFigures(edge: edge, total: window.total, lastMinute: window.recent(now) { $0.add($1) })
+          Snapshot.EdgeFigures(
+            edge: edge, total: window.total.padded, lastMinute: window.recent(now) { $0.add($1) })
         }.sorted {
           ($0.edge.source, $0.edge.destination, $0.edge.route, $0.edge.code)
             < ($1.edge.source, $1.edge.destination, $1.edge.route, $1.edge.code)
         },
         filters: state.filters.map { filter, window in
           Snapshot.FilterFigures(
-            filter: filter, total: window.total, lastMinute: window.recent(now) { $0.add($1) },
+            filter: filter, total: window.total.padded, lastMinute: window.recent(now) { $0.add($1) },
             samples: state.samples[filter] ?? [])
         }.sorted {
           ($0.filter.filter, $0.filter.digest, $0.filter.variant) < (
@@ -206,10 +231,18 @@ public final class TelemetryAggregator: Sendable {
 }
 
 extension [UInt64] {
-  /// Bucket by bucket; what lies beyond the last one is counted in it.
+  /// Bucket by bucket; what lies beyond the last one is counted in it. Only as long as its last count that is not zero:
+  /// there are many of these, and most latencies lie in the lower half.
   fileprivate mutating func add(_ other: [UInt64]) {
-    if other.isEmpty { return }
-    if isEmpty { self = [UInt64](repeating: 0, count: TelemetryAggregator.Limits.buckets) }
-    for (index, count) in other.prefix(64).enumerated() { self[Swift.min(index, self.count - 1)] &+= count }
+    guard let last = other.prefix(64).lastIndex(where: { $0 != 0 }) else { return }
+    let needed = Swift.min(last + 1, TelemetryAggregator.Limits.buckets)
+    if count < needed { self = self + [UInt64](repeating: 0, count: needed - count) }
+    for index in 0...last { self[Swift.min(index, count - 1)] &+= other[index] }
+  }
+
+  /// To its full length, unless there is nothing.
+  fileprivate mutating func pad() {
+    guard !isEmpty, count < TelemetryAggregator.Limits.buckets else { return }
+    self += [UInt64](repeating: 0, count: TelemetryAggregator.Limits.buckets - count)
   }
 }
