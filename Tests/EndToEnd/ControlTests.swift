@@ -94,4 +94,43 @@ struct ControlTests {
     process.signal(SIGTERM)
     #expect(try process.waitForEnd() == .exited(0))
   }
+
+  @Test("ends on SIGTERM whatever its clients hold open")
+  func endsWithClients() throws {
+    let mesh = try MeshScene()
+    let app = try Backend("app")
+    defer { app.stop() }
+    let port = try ReservedPort()
+    try mesh.apply(
+      Resources.gateway(port.number, name: "edge"), Resources.service("app", [app.endpoint]),
+      Resources.route("front", "rules: [{backendRefs: [\(Resources.backendRef("app"))]}]", gateway: "edge"))
+    // A proxy that neither reads nor answers any more.
+    let edge = try mesh.gateway("edge")
+    defer {
+      edge.signal(SIGCONT)
+      edge.stop()
+    }
+    try eventually("the gateway to be in step") {
+      try mesh.weft("status", "gateway/default/edge").output.contains(" synced ")
+    }
+    edge.signal(SIGSTOP)
+    // A watch, a connection kept alive, half a request, and connections that say nothing at all.
+    let watch = try RawClient(mesh.api.number)
+    try watch.send(
+      "GET /apis/gateway.networking.k8s.io/v1/httproutes?watch=1&allowWatchBookmarks=true HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    )
+    let idle = try RawClient(mesh.api.number)
+    try idle.send("GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    #expect(try idle.response(to: "GET").status == 200)
+    let half = try RawClient(mesh.api.number)
+    try half.send("POST /weft/v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
+    let silent = [try RawClient(mesh.api.number), try RawClient(mesh.discovery.number)]
+    let handshake = try ChildProcess(
+      "sh", ["-c", "tail --pid=$$ -f /dev/null | openssl s_client -connect 127.0.0.1:\(mesh.discovery.number) -alpn h2"],
+      in: mesh.folder, name: "s_client")
+    defer { handshake.signal(SIGKILL) }
+    try eventually("the handshake") { handshake.output.contains("ALPN protocol: h2") }
+    #expect(try mesh.endControl() == .exited(0), "\(mesh.controlLog)")
+    withExtendedLifetime((watch, idle, half, silent)) {}
+  }
 }

@@ -10,6 +10,8 @@ final class MeshScene: @unchecked Sendable {
   private let environment: [String: String]
   /// Further ones, of `weft control`.
   var arguments: [String]
+  /// Discovery of further replicas of the control plane, which proxies are told before this one.
+  var replicas: [Int] = []
   private var control: ChildProcess?
   private var starts = 0
 
@@ -57,6 +59,12 @@ final class MeshScene: @unchecked Sendable {
     control?.signal(SIGKILL)
     _ = try control?.waitForEnd(within: 60)
     control = nil
+  }
+
+  /// As an operator ends it.
+  func endControl() throws -> ChildProcess.End? {
+    control?.signal(SIGTERM)
+    return try control?.waitForEnd(within: 120)
   }
 
   var controlLog: String { control?.errorOutput ?? "" }
@@ -128,10 +136,9 @@ final class MeshScene: @unchecked Sendable {
   /// - Parameter control: the port at which it finds the control plane, if not its own.
   func gateway(_ name: String, control: Int? = nil, _ more: String...) throws -> WeftProcess {
     try WeftProcess(
-      command: [
-        "gateway", "--name", name, "--control", "127.0.0.1:\(control ?? discovery.number)", "--state",
-        folder.path("state-\(name)"),
-      ] + more, folder: folder, name: "gateway-\(name)",
+      command: ["gateway", "--name", name, "--state", folder.path("state-\(name)")]
+        + (control.map { [$0] } ?? replicas + [discovery.number]).flatMap { ["--control", "127.0.0.1:\($0)"] } + more,
+      folder: folder, name: "gateway-\(name)",
       environment: ["WEFT_JOIN_TOKEN": try token("gateway", name)])
   }
 
