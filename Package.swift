@@ -96,6 +96,8 @@ let package = Package(
       name: "WeftStore",
       dependencies: [
         .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "GRPCCore", package: "grpc-swift-2"),
         .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
         .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
@@ -204,7 +206,12 @@ let package = Package(
     .testTarget(name: "WeftProxyTests", dependencies: ["WeftProxy"]),
     // A process that tests of the store kill.
     .executableTarget(name: "StoreWriter", dependencies: ["WeftStore"], path: "Tests/StoreWriter"),
-    .testTarget(name: "WeftStoreTests", dependencies: ["WeftStore", "StoreWriter", "TestEtcd"]),
+    .testTarget(
+      name: "WeftStoreTests",
+      dependencies: [
+        "WeftStore", "StoreWriter", "TestEtcd", .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ]),
     .testTarget(name: "WeftIdentityTests", dependencies: ["WeftIdentity"]),
     .testTarget(
       name: "WeftControlTests",
@@ -221,7 +228,7 @@ let package = Package(
     .testTarget(
       name: "WeftMeshTests", dependencies: ["WeftMesh", "WeftControl", "WeftStore", "WeftProxy", "WeftTelemetry"]),
     // Drives the built binary; depends on it so that it is built.
-    .testTarget(name: "EndToEnd", dependencies: ["weft", "weft-mesh", "CLinux", "TestCertificates"]),
+    .testTarget(name: "EndToEnd", dependencies: ["weft", "weft-mesh", "CLinux", "TestCertificates", "TestEtcd"]),
   ],
   swiftLanguageModes: [.v6]
 )

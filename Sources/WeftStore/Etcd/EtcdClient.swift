@@ -1,5 +1,7 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
+import NIOCore
+import NIOSSL
 import Synchronization
 
 /// Connections to the members of an etcd cluster. One member serves all calls until it fails; then the next one does.
@@ -27,6 +29,14 @@ final class EtcdClient: Sendable {
     var config = HTTP2ClientTransport.Posix.Config.defaults
     config.backoff = .init(initial: .milliseconds(200), max: .seconds(2), multiplier: 1.6, jitter: 0.2)
     config.connection.keepalive = .init(time: .seconds(10), timeout: .seconds(5), allowWithoutCalls: false)
+    config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+      channel.eventLoop.makeCompletedFuture {
+        // Behind TLS, where there is any.
+        let pipeline = channel.pipeline.syncOperations
+        let tls = try? pipeline.handler(type: NIOSSLClientHandler.self)
+        try pipeline.addHandler(ResetFilter(), position: tls.map { .after($0) } ?? .first)
+      }
+    }
     var members: [Member] = []
     for text in endpoints {
       let endpoint = try EtcdEndpoint(text)
@@ -49,7 +59,8 @@ final class EtcdClient: Sendable {
 
   private var names: String { members.map(\.endpoint.description).joined(separator: ", ") }
 
-  /// One call, with a time-out; by the next members when one cannot be reached. A write is sent to another member only
+  /// One call, with a time-out; by the next members when one cannot be reached. What only reads is tried twice at least: a
+  /// connection that was lost is made anew. A write is sent to another member only
   /// when it is certain that it has not been done, since it would be done twice otherwise.
   func call<Value: Sendable>(
     isWrite: Bool = false, _ body: @Sendable (Connection, CallOptions) async throws -> Value
@@ -60,7 +71,7 @@ final class EtcdClient: Sendable {
     options.maxRequestMessageBytes = Self.largest
     let first = current.withLock { $0 }
     var reason = "no answer"
-    for step in 0..<members.count {
+    for step in 0..<max(members.count, isWrite ? 1 : 2) {
       if isClosed { throw .closed }
       let index = (first + step) % members.count
       do { return try await body(members[index].connection, options) } catch {
@@ -68,6 +79,7 @@ final class EtcdClient: Sendable {
         guard let failure = error as? RPCError, failure.isOfMember else { throw StoreError(etcd: error) }
         leave(index)
         reason = failure.message
+        if members.count == 1, failure.code != .unavailable { break }
         if isWrite, !failure.isBeforeSending {
           throw .unavailable(
             "etcd at \(members[index].endpoint) did not answer (\(reason)): whether the change was made is not known; read it, then try again"
