@@ -13,8 +13,9 @@ final class RolloutScene: @unchecked Sendable {
   /// - Parameters:
   ///   - script: of that version, when it is to do more.
   ///   - filter: more of the Filter's configuration.
-  init(gateways count: Int = 1, script: String? = nil, filter: String? = nil) throws {
-    mesh = try MeshScene()
+  ///   - given: nil: a mesh of its own.
+  init(gateways count: Int = 1, script: String? = nil, filter: String? = nil, mesh given: MeshScene? = nil) throws {
+    mesh = try given ?? MeshScene()
     app = try Backend("app")
     ports = try (0..<count).map { _ in try ReservedPort() }
     try push("1.0.0", script ?? Self.tags("1.0.0"), "--use")
