@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=(libssl-dev liblua5.4-dev libc-ares-dev libnghttp2-dev libpcre2-dev libyaml-dev zlib1g-dev pkg-config)
-test=(curl etcd-server faketime iproute2 nftables nghttp2-client nghttp2-server openssl python3 python3-grpcio python3-h2 python3-websockets prometheus)
+test=(curl etcd-server faketime iproute2 nftables nghttp2-client nghttp2-server openssl python3 python3-grpcio python3-h2 python3-websockets prometheus skopeo)
 bench=(nginx libnginx-mod-http-lua haproxy wrk nghttp2-client valgrind)
 
 packages=("${build[@]}" "${test[@]}")
