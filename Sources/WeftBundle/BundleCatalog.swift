@@ -40,6 +40,7 @@ public final class BundleCatalog: Sendable {
 
   private let folders: [String]
   private let named: [ResourceName: String]
+  private let isOfMesh: Bool
   private let rollouts: [ResourceName: BundleRollout]
   private let trust: BundleTrust
   private let state = Mutex(State())
@@ -47,13 +48,15 @@ public final class BundleCatalog: Sendable {
   /// - Parameters:
   ///   - folders: where bundles are looked up by name.
   ///   - named: the folder or archive of each FilterBundle; for who names a bundle in its namespace, these come first.
+  ///     nil: the proxy is in no mesh.
   ///   - rollouts: moves to other versions, by FilterBundle.
   public init(
-    folders: [String] = [], named: [ResourceName: String] = [:], rollouts: [ResourceName: BundleRollout] = [:],
+    folders: [String] = [], named: [ResourceName: String]? = nil, rollouts: [ResourceName: BundleRollout] = [:],
     trust: BundleTrust = .anybody
   ) {
     self.folders = folders
-    self.named = named
+    self.named = named ?? [:]
+    isOfMesh = named != nil
     self.rollouts = rollouts
     self.trust = trust
   }
@@ -73,7 +76,7 @@ public final class BundleCatalog: Sendable {
     }
     let name = ResourceName(namespace: namespace, name: text)
     guard let place = named[name] else {
-      let bundle = try bundle(at: try lookUp(text, node), node, name: text)
+      let bundle = try bundle(at: try lookUp(name, node), node, name: text)
       return Entry(bundle: bundle, signers: try signers(of: bundle, node), rollout: nil, namespace: nil)
     }
     let bundle = try bundle(at: place, node, name: text)
@@ -140,7 +143,8 @@ public final class BundleCatalog: Sendable {
     return try result.get()
   }
 
-  private func lookUp(_ name: String, _ node: ConfigNode) throws -> String {
+  private func lookUp(_ resource: ResourceName, _ node: ConfigNode) throws -> String {
+    let name = resource.name
     guard !name.contains("/"), name != ".", name != ".." else {
       throw node.error("write a path as \"./\(name)\"; without it, this is the name of a bundle, which has no \"/\"")
     }
@@ -152,6 +156,11 @@ public final class BundleCatalog: Sendable {
       }
       if found.count > 1 { throw node.error("there are both \(found[0]) and \(found[1]); keep one of them") }
       if let found = found.first { return found }
+    }
+    if isOfMesh {
+      throw node.error(
+        "no bundle named \"\(name)\": there is no FilterBundle \"\(resource)\"; push the bundle with \"weft bundle push --use -n \(resource.namespace)\""
+      )
     }
     let places = folders.joined(separator: ", ")
     throw node.error(

@@ -208,7 +208,7 @@ struct ControlClientTests {
     try scene.folder.write("filter.yaml", filter)
     let file = scene.folder.path("filter.yaml")
     let early = try scene.weft("apply", "-f", file, code: 1)
-    #expect(early.errorOutput.contains("no bundle named \"tenant-tag\""), "\(early.errorOutput)")
+    #expect(early.errorOutput.contains("there is no FilterBundle \"default/tenant-tag\""), "\(early.errorOutput)")
     let pushed = try JSONValue(try scene.weft("bundle", "push", bundle, "--tag", "stable", "--use", "--json").output)
     let digest = try #require(pushed["digest"].string)
     let version = try #require(pushed["version"].string)

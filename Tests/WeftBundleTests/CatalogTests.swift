@@ -63,6 +63,7 @@ import WeftCrypto
     #expect(first.bundle.place == a && first.rollout == nil && first.qualifiedName == "a/other")
     #expect(second.bundle.place == b && second.rollout?.percent == 10 && second.summary.namespace == "b")
     #expect(third.qualifiedName == "other" && third.rollout == nil && third.namespace == nil)
+    #expect(failure(catalog, "none").contains("there is no FilterBundle \"default/none\"; push the bundle with"))
     #expect(try entry(catalog, "./../two/other", in: "b").qualifiedName == "other")
   }
 

@@ -33,6 +33,9 @@ public struct BundleRegistry: Sendable {
     }
   }
 
+  /// Brings an archive and its signatures from another replica, as far as they are there.
+  func bring(_ digest: String) async { try? await shared?.fetch(digest) }
+
   /// The signatures of an archive that was read here before.
   func signatures(_ digest: String) throws -> [UInt8]? { try blobs.signatures(digest) }
 

@@ -91,7 +91,7 @@ struct Rollouts: Sendable {
     }
     let digest = try await registry.resolve(name, target).digest
     // What another replica was given a moment ago is brought here, to be compiled.
-    _ = try? await registry.read(digest)
+    await registry.bring(digest)
     var rollout = body
     rollout["to"] = nil
     rollout["percent"] = nil

@@ -39,7 +39,7 @@ struct ConfigurationLoad {
     var found = loaded.diagnostics
     var compiler = ConfigurationCompiler(
       resources: loaded.resources, registry: registry, metrics: metrics, logger: logger,
-      bundleFolders: options.bundleFolders, bundles: set?.bundles ?? [:],
+      bundleFolders: options.bundleFolders, bundles: set?.bundles,
       rollouts: set?.rollouts ?? [:], resolved: resolved, previous: previous, renewed: renewed, tickets: tickets,
       labels: options.labels)
     // Compiled even when there are errors, so that one run reports everything.

@@ -48,10 +48,10 @@ public enum Proxy {
   /// Compiles what was read elsewhere, and gives what only compiling finds: mistakes in the configurations of filters,
   /// in certificates and routes.
   /// - Parameters:
-  ///   - bundles: the archive of each FilterBundle.
+  ///   - bundles: the archive of each FilterBundle; nil: in no mesh.
   ///   - rollouts: moves to other versions, by FilterBundle.
   public static func check(
-    _ loaded: LoadedConfiguration, bundleFolders: [String], bundles: [ResourceName: String] = [:],
+    _ loaded: LoadedConfiguration, bundleFolders: [String], bundles: [ResourceName: String]? = nil,
     rollouts: [ResourceName: BundleRollout] = [:],
     registry: FilterRegistry, log: Logger
   ) -> [Diagnostic] {

@@ -46,7 +46,7 @@ struct ConfigurationCompiler {
 
   init(
     resources: ResourceSet, registry: FilterRegistry, metrics: MetricsRegistry, logger: Logger,
-    bundleFolders: [String] = [], bundles named: [ResourceName: String] = [:],
+    bundleFolders: [String] = [], bundles named: [ResourceName: String]? = nil,
     rollouts: [ResourceName: BundleRollout] = [:], resolved: [String: [IPAddress]] = [:],
     previous: Snapshot? = nil,
     renewed: [String: ServiceSpec] = [:], tickets: TicketKeys? = nil, labels: [String: String] = [:]
