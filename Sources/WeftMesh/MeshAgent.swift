@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import NIOPosix
 import Synchronization
+import WeftIdentity
 import WeftProxy
 
 /// The agent in a proxy of the mesh: gets and renews its identity, keeps up with the control plane, and feeds the proxy.
@@ -29,7 +30,7 @@ public final class MeshAgent: Sendable {
     if identity.map({ $0.notAfter <= Date() }) ?? true {
       // Found out before anything starts, where the user reads it.
       if let token = options.joinToken {
-        try JoinTokenClaims.read(token).check(options)
+        _ = try JoinToken(token, for: options)
       } else if identity == nil {
         throw MeshError(
           "the proxy has no identity yet and needs a join token (--token, --token-file or WEFT_JOIN_TOKEN); make one with \"weft token create --join\""

@@ -1,32 +1,32 @@
 import Foundation
 import Testing
+import WeftIdentity
 
 @testable import WeftMesh
 
 @Suite("Join tokens, as the proxy reads them")
-struct JoinTokenClaimsTests {
-  private func token(_ claims: String) -> String {
-    let body = Data(claims.utf8).base64EncodedString()
-      .replacingOccurrences(of: "=", with: "").replacingOccurrences(of: "+", with: "-")
-      .replacingOccurrences(of: "/", with: "_")
-    return "e30.\(body).c2ln"
+struct JoinTokenTests {
+  private static let root = String(repeating: "ab", count: 32)
+
+  private func text() async throws -> String {
+    let workload = try #require(SPIFFEID(trustDomain: "cluster.local", namespace: "default", name: "edge"))
+    let token = try JoinToken(workload: workload, kind: .gateway, use: .once, lifetime: 600, roots: [Self.root])
+    return try await JoinTokenKey().sign(token)
   }
 
   @Test("say for whom they are, until when, and whom to believe")
-  func reading() throws {
-    let claims = try JoinTokenClaims.read(
-      token(
-        #"{"iss":"cluster.local","sub":"default/edge","kind":"gateway","exp":4000000000,"use":"once","ca":["sha256:AB","cd"]}"#
-      ))
-    #expect(claims.iss == "cluster.local" && claims.rootDigests == ["ab", "cd"])
-    try claims.check(gatewayOptions())
-    #expect(throws: MeshError.self) { try claims.check(gatewayOptions("other")) }
-    #expect(throws: MeshError.self) { try claims.check(sidecarOptions("edge")) }
-    #expect(throws: MeshError.self) { try claims.check(gatewayOptions(), now: 4_000_000_001) }
+  func reading() async throws {
+    let text = try await text()
+    let token = try JoinToken(text, for: gatewayOptions())
+    #expect(token.workload.description == "spiffe://cluster.local/ns/default/sa/edge" && token.roots == [Self.root])
+    #expect(throws: MeshError.self) { try JoinToken(text, for: gatewayOptions("other")) }
+    #expect(throws: MeshError.self) { try JoinToken(text, for: sidecarOptions("edge")) }
+    let later = Date().timeIntervalSince1970 + 601
+    #expect(throws: MeshError.self) { try JoinToken(text, for: gatewayOptions(), now: later) }
   }
 
   @Test("anything else is refused", arguments: ["", "a.b", "a.b.c", "....", "e30.e30.", "e30.!!!.e30"])
   func nonsense(text: String) {
-    #expect(throws: MeshError.self) { try JoinTokenClaims.read(text) }
+    #expect(throws: MeshError.self) { try JoinToken(text, for: gatewayOptions()) }
   }
 }

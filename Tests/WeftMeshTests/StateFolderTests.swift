@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import WeftConfig
 
 @testable import WeftMesh
 
@@ -36,14 +37,13 @@ struct StateFolderTests {
       revision: 7,
       resources: [
         .init(
-          type: ResourceType.weftService, name: "default/a", version: "v",
-          body: try #require(JSONValue(Array(body.utf8))))
+          type: ResourceType.weftService, name: "default/a", version: "v", body: body)
       ],
       demanded: ["default/b"], bundles: [:])
     try cache.save(folder)
     let loaded = try #require(AgentCache.load(folder))
     #expect(loaded.revision == 7 && loaded.demanded == ["default/b"])
-    #expect(loaded.held[ResourceType.weftService, "default/a"]?.content == JSONValue(Array(body.utf8)))
+    #expect(try loaded.held[ResourceType.weftService, "default/a"]?.content == JSONValue(parsing: Array(body.utf8)))
     // A file that a crash or a hand has spoilt is as none.
     try folder.write("cache.json", Array("{".utf8))
     #expect(AgentCache.load(folder) == nil)

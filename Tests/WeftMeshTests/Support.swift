@@ -1,4 +1,5 @@
 import Foundation
+import WeftConfig
 
 @testable import WeftMesh
 
@@ -21,7 +22,7 @@ func held(_ resources: (type: String, json: String)...) -> HeldResources {
 
 func resource(_ type: String, _ json: String, version: String = "1") -> HeldResource? {
   let body = Array(json.utf8)
-  let metadata = JSONValue(body)?["metadata"]
+  let metadata = (try? JSONValue(parsing: body))?["metadata"]
   let name = metadata?["name"]?.string ?? ""
   let namespace = metadata?["namespace"]?.string ?? "default"
   return HeldResource(type: type, name: "\(namespace)/\(name)", version: version, body: body)

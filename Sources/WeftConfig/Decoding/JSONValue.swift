@@ -78,6 +78,11 @@ public indirect enum JSONValue: Sendable, Hashable {
     }
   }
 
+  /// The value at the end of a path of members.
+  public subscript(path first: String, _ rest: String...) -> JSONValue? {
+    rest.reduce(self[first]) { $0?[$1] }
+  }
+
   public var object: [String: JSONValue]? { if case .object(let members) = self { members } else { nil } }
   public var array: [JSONValue]? { if case .array(let items) = self { items } else { nil } }
   public var string: String? { if case .string(let text) = self { text } else { nil } }

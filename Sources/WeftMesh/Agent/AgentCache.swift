@@ -6,7 +6,8 @@ struct AgentCache: Codable {
     let type: String
     let name: String
     let version: String
-    let body: JSONValue
+    /// As the control plane sent it: JSON.
+    let body: String
   }
 
   var revision: UInt64
@@ -35,7 +36,7 @@ struct AgentCache: Codable {
   var held: HeldResources {
     var held = HeldResources()
     for r in resources {
-      if let resource = HeldResource(type: r.type, name: r.name, version: r.version, body: r.body.text) {
+      if let resource = HeldResource(type: r.type, name: r.name, version: r.version, body: Array(r.body.utf8)) {
         held.put(resource)
       }
     }

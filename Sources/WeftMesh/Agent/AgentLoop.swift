@@ -147,7 +147,7 @@ actor AgentLoop {
     let spec = Closure.proxy(options, held)?.content["spec"]
     guard let keys = spec?["trustedKeys"] else { return "" }
     let value: JSONValue = ["keys": keys, "rule": spec?["requireSignature"] ?? .null]
-    return String(decoding: value.text, as: UTF8.self)
+    return value.text
   }
 
   /// Builds a set of what there is and gives it to the proxy.
@@ -256,7 +256,9 @@ actor AgentLoop {
     let resources = lastGood.values.sorted { ($0.type, $0.name) < ($1.type, $1.name) }
     let cache = AgentCache(
       revision: revisionInForce,
-      resources: resources.map { .init(type: $0.type, name: $0.name, version: $0.version, body: $0.content) },
+      resources: resources.map {
+        .init(type: $0.type, name: $0.name, version: $0.version, body: String(decoding: $0.body, as: UTF8.self))
+      },
       demanded: demand.names, bundles: bundles.known, earlierBundles: bundles.earlier)
     do { try cache.save(folder) } catch { log.error("the last good configuration cannot be kept: \(error)") }
   }

@@ -1,4 +1,5 @@
 import WeftBundle
+import WeftConfig
 
 /// How a FilterBundle's rollout concerns one proxy.
 struct RolloutShare {
@@ -17,7 +18,7 @@ struct RolloutShare {
     bundle = resource.name
     mode = rollout["mode"]?.string == "Shadow" ? .shadow : .canary
     isOfRequests = rollout["by"]?.string == "Requests"
-    inForce = min(max(rollout["percent"]?.integer ?? 0, 0), 100)
+    inForce = min(max(rollout["percent"]?.int ?? 0, 0), 100)
   }
 
   /// The candidate's share of the requests at a proxy: of a rollout by proxies all or none.

@@ -7,7 +7,7 @@ extension HeldResource {
     spec["rollout"] = nil
     var content = content
     content["spec"] = spec
-    return HeldResource(type: type, name: name, version: version, body: content.text)
+    return HeldResource(type: type, name: name, version: version, body: Array(content.text.utf8))
   }
 }
 

@@ -75,7 +75,7 @@ struct Closure {
   private mutating func about(_ subscription: String, _ types: [String]) {
     for type in types + [ResourceType.backendTLSPolicy, ResourceType.backendTrafficPolicy] { want(type, subscription) }
     for policy in held.all(ResourceType.backendTLSPolicy) where policy.isAbout(subscription) {
-      for reference in policy.content[path: "spec", "validation", "caCertificateRefs"]?.items ?? [] {
+      for reference in policy.content[path: "spec", "validation", "caCertificateRefs"]?.array ?? [] {
         object(reference, in: policy.namespace)
       }
     }
@@ -85,16 +85,16 @@ struct Closure {
 
   private mutating func follow(gateway: HeldResource) {
     let spec = gateway.content["spec"]
-    for listener in spec?["listeners"]?.items ?? [] {
-      for reference in listener[path: "tls", "certificateRefs"]?.items ?? [] {
+    for listener in spec?["listeners"]?.array ?? [] {
+      for reference in listener[path: "tls", "certificateRefs"]?.array ?? [] {
         object(reference, in: gateway.namespace, defaultKind: "Secret")
       }
     }
     let tls = spec?["tls"]
     var validations = [tls?[path: "frontend", "default", "validation"]]
-    for port in tls?[path: "frontend", "perPort"]?.items ?? [] { validations.append(port[path: "tls", "validation"]) }
+    for port in tls?[path: "frontend", "perPort"]?.array ?? [] { validations.append(port[path: "tls", "validation"]) }
     for validation in validations {
-      for reference in validation?["caCertificateRefs"]?.items ?? [] { object(reference, in: gateway.namespace) }
+      for reference in validation?["caCertificateRefs"]?.array ?? [] { object(reference, in: gateway.namespace) }
     }
     if let reference = tls?[path: "backend", "clientCertificateRef"] {
       object(reference, in: gateway.namespace, defaultKind: "Secret")
@@ -103,9 +103,9 @@ struct Closure {
 
   private mutating func follow(route: HeldResource) {
     want(ResourceType.namespace, route.namespace)
-    for rule in route.content[path: "spec", "rules"]?.items ?? [] {
+    for rule in route.content[path: "spec", "rules"]?.array ?? [] {
       follow(filters: rule["filters"], of: route)
-      for backend in rule["backendRefs"]?.items ?? [] {
+      for backend in rule["backendRefs"]?.array ?? [] {
         self.backend(backend, of: route)
         follow(filters: backend["filters"], of: route)
       }
@@ -113,7 +113,7 @@ struct Closure {
   }
 
   private mutating func follow(filters: JSONValue?, of route: HeldResource) {
-    for filter in filters?.items ?? [] {
+    for filter in filters?.array ?? [] {
       if let mirror = filter[path: "requestMirror", "backendRef"] { backend(mirror, of: route) }
       if let reference = filter["extensionRef"], reference["kind"]?.string == "Filter",
         let name = reference["name"]?.string
@@ -135,7 +135,7 @@ struct Closure {
     guard let filter = held[ResourceType.filter, name], let config = filter.content[path: "spec", "config"] else {
       return
     }
-    var callable = (config["services"]?.items ?? []).compactMap { $0.string ?? $0["name"]?.string }
+    var callable = (config["services"]?.array ?? []).compactMap { $0.string ?? $0["name"]?.string }
     if let bundle = config["bundle"]?.string, !bundle.contains("/") {
       let name = "\(filter.namespace)/\(bundle)"
       want(ResourceType.filterBundle, name)

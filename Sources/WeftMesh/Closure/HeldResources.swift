@@ -12,14 +12,16 @@ struct HeldResource: Sendable {
   /// For the proxy, parsed once.
   let document: ConfigDocuments
 
+  /// nil: the body is no JSON.
   init?(type: String, name: String, version: String, body: [UInt8]) {
-    guard let content = JSONValue(body) else { return nil }
+    let document = ConfigDocuments(json: body, source: HeldResource.source(type, name))
+    guard document.diagnostics.isEmpty, let root = document.roots.first else { return nil }
     self.type = type
     self.name = name
     self.version = version
     self.body = body
-    self.content = content
-    document = ConfigDocuments(json: body, source: HeldResource.source(type, name))
+    content = JSONValue(root)
+    self.document = document
   }
 
   var key: ResourceKey { ResourceKey(type: type, name: name) }
@@ -98,11 +100,11 @@ extension HeldResource {
         && content[path: "metadata", "labels", "kubernetes.io/service-name"]?.string == name
     case ResourceType.backendTLSPolicy, ResourceType.backendTrafficPolicy:
       return self.namespace == namespace
-        && (content[path: "spec", "targetRefs"]?.items ?? []).contains {
+        && (content[path: "spec", "targetRefs"]?.array ?? []).contains {
           $0["kind"]?.string == kind && ($0["group"]?.string ?? "") == group && $0["name"]?.string == name
         }
     default:
-      return (content[path: "spec", "parentRefs"]?.items ?? []).contains {
+      return (content[path: "spec", "parentRefs"]?.array ?? []).contains {
         ($0["kind"]?.string ?? "Gateway") == kind && ($0["group"]?.string ?? "gateway.networking.k8s.io") == group
           && ($0["namespace"]?.string ?? self.namespace) == namespace && $0["name"]?.string == name
       }

@@ -17,7 +17,7 @@ struct SidecarDocuments {
     return all.map { value in
       let kind = value["kind"]?.string ?? ""
       let source = "\(Self.sourcePrefix)\(kind) \(value[path: "metadata", "name"]?.string ?? "")"
-      return (source, ConfigDocuments(json: value.text, source: source))
+      return (source, ConfigDocuments(value, source: source))
     }
   }
 
@@ -80,7 +80,7 @@ struct SidecarDocuments {
   private func inboundGateway(_ workload: WorkloadOptions) -> JSONValue {
     let isHTTP = workload.protocol != .tcp
     var listener: JSONValue = [
-      "name": "mesh", "port": .integer(Int64(workload.inbound.port)),
+      "name": "mesh", "port": .number("\(workload.inbound.port)"),
       "protocol": isHTTP ? "HTTPS" : "TLS",
       "tls": [
         "mode": "Terminate",
@@ -148,7 +148,7 @@ struct SidecarDocuments {
       "spec": [
         "gatewayClassName": "weft", "addresses": address(socket),
         "listeners": [
-          ["name": "http", "protocol": "HTTP", "port": .integer(Int64(socket.port))]
+          ["name": "http", "protocol": "HTTP", "port": .number("\(socket.port)")]
         ],
       ],
     ]
@@ -171,10 +171,10 @@ struct SidecarDocuments {
     guard var spec = content["spec"] else { return route.document }
     spec["parentRefs"] = [["name": Self.inbound]]
     spec["rules"] = .array(
-      (spec["rules"]?.items ?? []).map { rule in
+      (spec["rules"]?.array ?? []).map { rule in
         var rule = rule
         rule["backendRefs"] = .array(
-          (rule["backendRefs"]?.items ?? []).map { backend in
+          (rule["backendRefs"]?.array ?? []).map { backend in
             guard backend["name"]?.string == options.name,
               (backend["namespace"]?.string ?? route.namespace) == options.namespace
             else { return backend }
@@ -189,6 +189,6 @@ struct SidecarDocuments {
       })
     content["spec"] = spec
     content["status"] = nil
-    return ConfigDocuments(json: content.text, source: route.source)
+    return ConfigDocuments(content, source: route.source)
   }
 }

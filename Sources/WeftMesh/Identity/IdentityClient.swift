@@ -34,14 +34,10 @@ struct IdentityClient: Sendable {
             : "the proxy's certificate has expired: it needs a new join token (--token, --token-file or WEFT_JOIN_TOKEN)"
         )
       }
-      let claims = try JoinTokenClaims.read(token)
-      try claims.check(options)
-      guard let id = SPIFFEID(trustDomain: claims.iss, namespace: options.namespace, name: options.name) else {
-        throw MeshError("\"\(claims.iss)\" is no trust domain; the join token is not one of the control plane's")
-      }
-      trust = .digests(claims.rootDigests, known: present?.roots)
+      let given = try JoinToken(token, for: options)
+      trust = .digests(Set(given.roots), known: present?.roots)
       request.joinToken = token
-      request.csr = Data(try key.signingRequest(for: id))
+      request.csr = Data(try key.signingRequest(for: given.workload))
     }
     let message = request
     let response = try await connection.with(trust, identity: shown) { client in
