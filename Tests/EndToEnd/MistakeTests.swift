@@ -71,13 +71,18 @@ struct MistakeTests {
     try scene.weft("token", "create", "root", "--role", "admin")
     try says(scene, ["get", "httproutes"], code: 1, "give a token with --token-file")
 
-    let token = MeshScene.service("a")
-    try scene.folder.write("not-a.token", token)
+    try scene.folder.write("not-a.token", MeshScene.service("a"))
+    try scene.folder.write("empty.token", "\n")
     try says(
       scene,
       ["sidecar", "--service", "a", "--app", "localhost:9080", "--token-file", scene.folder.path("not-a.token")],
       code: 1,
       "the join token is not one that the control plane made")
+    try says(
+      scene,
+      ["sidecar", "--service", "a", "--app", "localhost:9080", "--token-file", scene.folder.path("empty.token")],
+      code: 1,
+      "empty.token is empty; make a join token")
   }
 
   @Test("a proxy that cannot reach the control plane, or whose resource does not exist, says so")
@@ -101,6 +106,6 @@ struct MistakeTests {
     try says("the control plane has no Gateway default/edge-0: nothing is served until it is applied")
     try says("cannot be reached: ", control: closed.number)
     try says("onnection refused", control: closed.number)
-    try says("cannot be reached: ", control: mesh.api.number)
+    try says("name the port of discovery", control: mesh.api.number)
   }
 }

@@ -4,11 +4,14 @@ import WeftBundle
 struct BundleDescription {
   private let bundle: Bundle
   private let signatures: SignatureReport
+  private let place: String
   private var manifest: BundleManifest { bundle.manifest }
   private var shared: [(key: String, value: Int)] { manifest.shared.sorted { $0.key < $1.key } }
 
-  init(_ bundle: Bundle, _ signatures: SignatureReport) {
+  /// - Parameter origin: how the bundle is called where it comes from, when it lies here as a copy.
+  init(_ bundle: Bundle, _ signatures: SignatureReport, origin: String? = nil) {
     self.bundle = bundle
+    place = origin ?? bundle.place
     self.signatures = signatures
   }
 
@@ -56,7 +59,7 @@ struct BundleDescription {
 
   var json: String {
     var object = JSONObject()
-    object.add("path", bundle.place)
+    object.add("path", place)
     object.add("name", manifest.name)
     object.add("version", manifest.version.description)
     object.add("description", manifest.description)

@@ -40,7 +40,7 @@ package struct BundleInspectCommand: ParsableCommand {
     let bundle = try BundleCommand.read(path, json: json)
     do {
       let report = try SignatureReport(bundle, keys: try keys.map(KeyFile.publicKey), origin: origin)
-      let description = BundleDescription(bundle, report)
+      let description = BundleDescription(bundle, report, origin: origin)
       print(json ? description.json : Terminal.harmless(description.text), terminator: json ? "\n" : "")
     } catch {
       throw Findings.fail(error, json: json)

@@ -131,7 +131,12 @@ final class ControlSession: Sendable {
 
   private static func reason(_ error: any Error) -> String {
     guard let error = error as? RPCError else { return "\(error)" }
-    return error.cause.map { "\(error.message) (\($0))" } ?? error.message
+    let text = error.cause.map { "\(error.message) (\($0))" } ?? error.message
+    if text.contains("WRONG_VERSION_NUMBER") {
+      return "it does not speak TLS; name the port of discovery (15081), and not the API's (15080)"
+    }
+    // What the transport says of itself is no news to anybody.
+    return text.replacing("Channel is in a transient failure state and 'wait for ready' isn't enabled. ", with: "")
   }
 
   // MARK: Identity

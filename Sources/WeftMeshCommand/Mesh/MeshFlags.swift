@@ -73,7 +73,11 @@ struct MeshFlags: ParsableArguments {
       guard let text = FileManager.default.contents(atPath: tokenFile) else {
         throw MeshError("the file \(tokenFile) with the join token cannot be read")
       }
-      return String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+      let token = String(decoding: text, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+      if token.isEmpty {
+        throw MeshError("the file \(tokenFile) is empty; make a join token with \"weft token create --join\"")
+      }
+      return token
     }
     return ProcessInfo.processInfo.environment["WEFT_JOIN_TOKEN"].flatMap { $0.isEmpty ? nil : $0 }
   }
