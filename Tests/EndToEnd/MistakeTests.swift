@@ -77,7 +77,7 @@ struct MistakeTests {
       scene,
       ["sidecar", "--service", "a", "--app", "localhost:9080", "--token-file", scene.folder.path("not-a.token")],
       code: 1,
-      "the join token is not one that the control plane made")
+      "this is no join token; \"weft token create --join\" makes one")
     try says(
       scene,
       ["sidecar", "--service", "a", "--app", "localhost:9080", "--token-file", scene.folder.path("empty.token")],

@@ -316,6 +316,7 @@ final class KeySetFetch {
 
   /// Seconds; 0 when the answer must not be kept; nil when nothing is said.
   static func maxAge(_ text: String) -> UInt64? {
+    var seconds: UInt64?
     for directive in text.lowercased().split(separator: ",") {
       let parts = directive.split(separator: "=", maxSplits: 1).map { $0.trimming(while: { $0 == " " || $0 == "\t" }) }
       guard let name = parts.first else { continue }
@@ -323,9 +324,9 @@ final class KeySetFetch {
       guard name == "max-age", parts.count == 2 else { continue }
       let digits = parts[1].trimming(while: { $0 == "\"" })
       guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 &- 0x30 < 10 }) else { continue }
-      return UInt64(digits) ?? UInt64(UInt32.max)
+      seconds = UInt64(digits) ?? UInt64(UInt32.max)
     }
-    return nil
+    return seconds
   }
 }
 
