@@ -6,10 +6,7 @@ extension JoinToken {
   /// The token that a proxy was given, if it is for that one.
   /// - Throws: when it is none, for another proxy, or over.
   init(_ text: String, for options: MeshOptions, now: Double = Date().timeIntervalSince1970) throws(MeshError) {
-    do { try self.init(unverified: text) } catch {
-      throw MeshError(
-        "the join token is not one that the control plane made; make one with \"weft token create --join ...\"")
-    }
+    do { try self.init(unverified: text) } catch { throw MeshError(error.description) }
     guard workload.namespace == options.namespace, workload.name == options.name, kind.rawValue == options.kind.rawValue
     else {
       throw MeshError(
