@@ -126,7 +126,8 @@ struct ControlTests {
     try half.send("POST /weft/v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
     let silent = [try RawClient(mesh.api.number), try RawClient(mesh.discovery.number)]
     let handshake = try ChildProcess(
-      "sh", ["-c", "tail --pid=$$ -f /dev/null | openssl s_client -connect 127.0.0.1:\(mesh.discovery.number) -alpn h2"],
+      "sh",
+      ["-c", "tail --pid=$$ -f /dev/null | openssl s_client -connect 127.0.0.1:\(mesh.discovery.number) -alpn h2"],
       in: mesh.folder, name: "s_client")
     defer { handshake.signal(SIGKILL) }
     try eventually("the handshake") { handshake.output.contains("ALPN protocol: h2") }
