@@ -61,9 +61,7 @@ struct MeshReplicaTests {
       Resources.route("late", "rules: [{backendRefs: [\(Resources.backendRef("app"))]}]", gateway: "late"))
     let late = try second.gateway("late")
     defer { late.stop() }
-    let client = try RawClient(port.number)
-    try client.send("GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")
-    #expect(try client.response(to: "GET").status == 200)
+    #expect(try RawClient.get(host: "shop", at: port.number).status == 200)
 
     isOver.withLock { $0 = true }
     _ = try load.value()
@@ -90,11 +88,7 @@ struct MeshReplicaTests {
         gateway: "edge"))
     let edge = try mesh.gateway("edge")
     defer { edge.stop() }
-    func ask() throws -> Int {
-      let client = try RawClient(port.number)
-      try client.send("GET / HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")
-      return try client.response(to: "GET").status
-    }
+    func ask() throws -> Int { try RawClient.get(host: "shop", at: port.number).status }
     try eventually("the gateway to answer") { try ask() == 201 }
     cluster.kill(0)
     cluster.kill(1)

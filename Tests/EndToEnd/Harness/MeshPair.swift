@@ -49,10 +49,7 @@ final class MeshFront: Sendable {
   }
 
   func ask(_ path: String = "/", _ fields: String...) throws -> HTTPMessage {
-    let client = try RawClient(port.number)
-    let more = fields.map { "\($0)\r\n" }.joined()
-    try client.send("GET \(path) HTTP/1.1\r\nhost: shop\r\n\(more)connection: close\r\n\r\n")
-    return try client.response(to: "GET")
+    try RawClient.get(path, host: "shop", at: port.number, fields)
   }
 
   func stop() {

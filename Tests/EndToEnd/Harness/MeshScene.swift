@@ -105,9 +105,7 @@ final class MeshScene: @unchecked Sendable {
 
     /// A request of the app to another service.
     func get(_ host: String, _ path: String = "/") throws -> HTTPMessage {
-      let client = try RawClient(outbound)
-      try client.send("GET \(path) HTTP/1.1\r\nhost: \(host)\r\nconnection: close\r\n\r\n")
-      return try client.response(to: "GET")
+      try RawClient.get(path, host: host, at: outbound)
     }
   }
 

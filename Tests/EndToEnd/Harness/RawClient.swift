@@ -26,6 +26,14 @@ final class RawClient {
     try exchange(HTTPText.get(target, fields))
   }
 
+  /// One request on a connection of its own, which it says is the last.
+  static func get(
+    _ path: String = "/", host: String, at port: Int, _ fields: [String] = []
+  ) throws -> HTTPMessage {
+    let more = fields.map { "\($0)\r\n" }.joined()
+    return try RawClient(port).exchange("GET \(path) HTTP/1.1\r\nhost: \(host)\r\n\(more)connection: close\r\n\r\n")
+  }
+
   /// Everything up to the end of the connection; a reset counts as one.
   func untilEnd() throws -> [UInt8] {
     var all: [UInt8] = []

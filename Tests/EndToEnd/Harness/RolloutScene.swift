@@ -96,9 +96,7 @@ final class RolloutScene: @unchecked Sendable {
   // MARK: Requests
 
   func ask(_ gateway: Int = 0, _ path: String = "/path") throws -> HTTPMessage {
-    let client = try RawClient(ports[gateway].number)
-    try client.send("GET \(path) HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\r\n")
-    return try client.response(to: "GET")
+    try RawClient.get(path, host: "shop", at: ports[gateway].number)
   }
 
   func version(_ gateway: Int = 0) throws -> String? { try ask(gateway)["x-version"] }
