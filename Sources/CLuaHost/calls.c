@@ -75,9 +75,15 @@ static void give_back(wl_slot *s) {
   h->free_count++;
 }
 
+// Calls within each other from which on a coroutine is not used again: it would keep what they took for as long as it
+// lives, as the collector takes nothing from a thread when memory is short.
+#define DEEP 1000
+
 // Ends what the coroutine has not ended itself, and makes it ready for the next call.
 static void reset(wl_slot *s) {
   wl_host *h = s->host;
+  lua_Debug ar;
+  int is_deep = lua_getstack(s->thread, DEEP, &ar);
   forget_calls(s);
   wl_begin_part(h);
   if (!wl_enter(h, s->thread)) return free_slot(s);
@@ -88,7 +94,7 @@ static void reset(wl_slot *s) {
   wl_leave(h);
   lua_settop(s->thread, 0);
   // Hooks stay off in a thread that a hook has ended.
-  if (expired) return free_slot(s);
+  if (expired || is_deep) return free_slot(s);
   park(h, s);
   give_back(s);
 }

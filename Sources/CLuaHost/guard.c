@@ -26,7 +26,8 @@ static void stop(lua_State *L, lua_Debug *ar);
 // Raises, with the line of the function at `level`. Whatever catches the error is stopped at its next instruction, also
 // in a thread that the signal has not found computing.
 static void out_of_time(lua_State *L, wl_host *h, int level) {
-  lua_sethook(L, stop, EVERYTHING, 1);
+  // Setting it goes through all calls of the thread, for each error that one of them catches.
+  if (lua_gethook(L) != stop) lua_sethook(L, stop, EVERYTHING, 1);
   luaL_where(L, level);
   lua_pushfstring(L, "the call has used up its processor time (%d ms)", (int)(h->cpu_limit / 1000000));
   lua_concat(L, 2);

@@ -113,8 +113,8 @@ int wl_refuse_given_up(wl_host *h) {
   snprintf(
       text, sizeof text,
       "a call could not be ended when it had used up its processor time (%d ms): it kept Lua itself at work, its collector "
-      "or one long step, for %d ms. The bundle's Lua state on this worker is given up, so that its filters fail there until "
-      "the bundle or their configuration changes",
+      "or one long step, for %d ms. The bundle's Lua state on this worker is given up, and its filters fail there until they "
+      "have a new one",
       (int)(h->cpu_limit / 1000000), (int)(h->longest / 1000000));
   wl_set_error(h, text);
   return WL_FAILED_CPU;

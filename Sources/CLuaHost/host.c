@@ -145,7 +145,7 @@ static int describe(lua_State *L) {
   wl_host *h = wl_host_of(L);
   lua_State *thread = lua_touserdata(L, 1);
   lua_xmove(thread, L, 1);
-  luaL_traceback(L, thread, message_of(L, 2), 0);
+  wl_push_traceback(L, thread, message_of(L, 2), 0);
   size_t count;
   const char *text = lua_tolstring(L, -1, &count);
   set_error(h, text, count);
@@ -171,7 +171,7 @@ int wl_failed(wl_host *h, lua_State *thread, int status, int expired) {
 
 // Message handler while a file is loaded: adds the traceback where the error is raised.
 static int with_traceback(lua_State *L) {
-  luaL_traceback(L, L, message_of(L, 1), 1);
+  wl_push_traceback(L, L, message_of(L, 1), 1);
   return 1;
 }
 

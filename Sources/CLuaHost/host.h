@@ -130,6 +130,8 @@ static inline wl_text wl_bytes(const void *base, size_t count) {
 void wl_set_error(wl_host *host, const char *text);
 // Describes the error that has ended `thread`, and classifies it.
 int wl_failed(wl_host *host, lua_State *thread, int status, int expired);
+// traceback.c. As luaL_traceback, in a time that does not grow with the depth of the thread's stack.
+void wl_push_traceback(lua_State *L, lua_State *thread, const char *message, int level);
 // Calls `function` with a light userdata, protected and within the limits.
 int wl_protect(wl_host *host, lua_CFunction function, const void *argument);
 

@@ -86,6 +86,7 @@ final class LuaBackground {
     }
     let failure = state.failure(outcome)
     if failure.reason == .limit { series?.limits.add() } else { series?.errors.add() }
+    if state.isGivenUp { state.succession?.begin() }
     guard let logger = state.program.surroundings?.logger, let suppressed = state.errorLog.take(now: worker.now) else {
       return
     }

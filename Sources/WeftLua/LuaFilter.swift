@@ -15,10 +15,10 @@ import WeftTelemetry
 /// failing (`LuaTrip`), and waits a while after a call that took long (`LuaPace`).
 final class LuaFilter: HTTPFilter {
   let type: LuaFilterUse
-  let state: LuaState
+  /// Another one once this one is given up: see `LuaSuccession`.
+  private(set) var state: LuaState
   /// Where the filter's worker counts.
   let shard: MetricsShard
-  private let host: OpaquePointer
   let series: LuaCounters
   /// Keeps those of `series` that only this version has.
   private let lease: MetricsLease
@@ -35,6 +35,8 @@ final class LuaFilter: HTTPFilter {
 
   /// What changes. Behind a pointer, where access needs no exclusivity check.
   struct Own {
+    /// The state's.
+    var host: OpaquePointer
     /// The settings' table, made by the first call, because a state is touched on its worker's thread only.
     var settings: Int32 = LUA_NOREF
     var isPrepared = false
@@ -52,7 +54,6 @@ final class LuaFilter: HTTPFilter {
   init(_ type: LuaFilterUse, _ state: LuaState, _ worker: WorkerContext, pacesCalls: Bool = true) {
     self.type = type
     self.state = state
-    host = state.host
     shard = worker.metrics
     lease = worker.metrics.registry.makeLease()
     series = LuaCounters(type.metrics, worker.metrics, type, lease: lease)
@@ -60,7 +61,7 @@ final class LuaFilter: HTTPFilter {
     clearsRoute = type.clearsRoute
     self.pacesCalls = pacesCalls
     own = .allocate(capacity: 1)
-    own.initialize(to: Own())
+    own.initialize(to: Own(host: state.host))
   }
 
   deinit {
@@ -79,13 +80,31 @@ final class LuaFilter: HTTPFilter {
   override func onStart() {
     state.environment.services.merge(type.services) { known, _ in known }
     state.background?.start()
+    state.succession?.join(self)
   }
 
   override func onStop() {
     state.background?.stop()
+    state.succession?.leave(self)
     if own.pointee.trip.isTripped { series.tripped.sub() }
     own.pointee.trip = LuaTrip()
     own.pointee.isGated = false
+  }
+
+  /// Goes on with another state, the present one being given up. Calls that wait in that one end there.
+  func adopt(_ next: LuaState) {
+    let former = state
+    onStop()
+    state = next
+    next.former = former
+    next.releaseFormer()
+    own.pointee.host = next.host
+    own.pointee.settings = LUA_NOREF
+    own.pointee.isPrepared = false
+    own.pointee.calls = LuaMetrics.sampling - 1
+    own.pointee.pace = LuaPace()
+    own.pointee.isGated = own.pointee.held > 0
+    onStart()
   }
 
   // MARK: Phases
@@ -137,11 +156,11 @@ final class LuaFilter: HTTPFilter {
     switch x.phase {
     case .request, .response, .ended:
       guard let slot = waiting.pointee[x.phase] else { return .next }
-      return verdict(x, wl_resume(slot, x.state, nil), slot)
+      return resume(slot, x, nil)
     case .requestBody, .requestTrailers, .responseBody, .responseTrailers:
       guard let slot = waiting.pointee[x.phase] else { return .next }
       var held = LuaChunk(current: nil)
-      return withUnsafeMutablePointer(to: &held) { verdict(x, wl_resume(slot, x.state, $0), slot) }
+      return withUnsafeMutablePointer(to: &held) { resume(slot, x, $0) }
     }
   }
 
@@ -152,6 +171,7 @@ final class LuaFilter: HTTPFilter {
     if let slot = waiting.pointee.request { wl_cancel(slot) }
     if let slot = waiting.pointee.response { wl_cancel(slot) }
     WaitingCalls.drop(x)
+    state.releaseFormer()
   }
 
   // MARK: Calls
@@ -165,7 +185,7 @@ final class LuaFilter: HTTPFilter {
     own.pointee.calls &+= 1
     if own.pointee.calls & (LuaMetrics.sampling - 1) == 0 { return startSlowly(function, x, &slot) }
     return wl_start(
-      host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
+      own.pointee.host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
   }
 
   /// A call that must ask first.
@@ -198,7 +218,7 @@ final class LuaFilter: HTTPFilter {
     }
     let before = ThreadClock.now
     let outcome = wl_start(
-      host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
+      own.pointee.host, function, x.state, Unmanaged.passUnretained(self).toOpaque(), own.pointee.settings, &slot)
     let spent = ThreadClock.now - before
     series.durations.observe(nanoseconds: spent)
     timings?.observe(nanoseconds: spent)
@@ -212,14 +232,28 @@ final class LuaFilter: HTTPFilter {
     guard slot.pointee.wait == WL_WAIT_CHUNK || slot.pointee.wait == WL_WAIT_TRAILERS else { return .next }
     return withUnsafeMutablePointer(to: &chunk) { current in
       var shown = LuaChunk(current: current)
-      return withUnsafeMutablePointer(to: &shown) { verdict(x, wl_resume(slot, x.state, $0), slot) }
+      return withUnsafeMutablePointer(to: &shown) { resume(slot, x, $0) }
     }
+  }
+
+  /// Lets a call that waits go on.
+  private func resume(
+    _ slot: UnsafeMutablePointer<wl_slot>, _ x: Exchange, _ chunk: UnsafeMutableRawPointer?
+  ) -> FilterVerdict {
+    if slot.pointee.host == own.pointee.host { return verdict(x, wl_resume(slot, x.state, chunk), slot) }
+    // It began in a state that has been given up since, and ends with it.
+    wl_cancel(slot)
+    WaitingCalls.end(x)
+    state.releaseFormer()
+    series.limits.add()
+    failures?.add()
+    return type.onError == .skip ? .next : deny(x, details: "lua_error")
   }
 
   // MARK: What comes of a call
 
   private func verdict(_ x: Exchange, _ outcome: Int32, _ slot: UnsafeMutablePointer<wl_slot>?) -> FilterVerdict {
-    let spent = wl_take_spent(host)
+    let spent = wl_take_spent(own.pointee.host)
     if spent > 0 { pace(spent, hasFailed: outcome >= WL_FAILED, x.now) }
     switch Int(outcome) {
     case WL_DONE, WL_DONE_SLOWLY:
@@ -279,7 +313,7 @@ final class LuaFilter: HTTPFilter {
   }
 
   private func endOfLog(_ x: Exchange, _ outcome: Int32) {
-    let spent = wl_take_spent(host)
+    let spent = wl_take_spent(own.pointee.host)
     if spent > 0 { pace(spent, hasFailed: outcome >= WL_FAILED, x.now) }
     switch Int(outcome) {
     case WL_DONE_SLOWLY: settleTrial(WL_ON_LOG, x)
@@ -294,6 +328,7 @@ final class LuaFilter: HTTPFilter {
     if failure.reason == .limit { series.limits.add() } else { series.errors.add() }
     failures?.add()
     noteFailure(failure, x)
+    if state.isGivenUp { state.succession?.begin() }
     guard let suppressed = state.errorLog.take(now: x.now) else { return }
     var metadata: Logger.Metadata = [
       "filter": "\(type.filterName)", "bundle": "\(type.program.name)", "reason": "\(failure.reason.rawValue)",

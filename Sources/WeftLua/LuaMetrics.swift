@@ -11,6 +11,7 @@ struct LuaMetrics: Sendable {
   let tripped: GaugeFamily
   let trippedRequests: CounterFamily
   let backgroundRuns: CounterFamily
+  let replacedStates: CounterFamily
   let stats: LuaStatFamilies
 
   /// One call in so many is timed: reading the thread's clock costs as much as a small script.
@@ -38,6 +39,9 @@ struct LuaMetrics: Sendable {
     backgroundRuns = try registry.counter(
       "weft_lua_background_runs_total", help: "Runs of on_load and weft.every: done, error, limit.",
       labels: ["bundle", "result"])
+    replacedStates = try registry.counter(
+      "weft_lua_states_replaced_total", help: "Lua states that took the place of one that was given up.",
+      labels: ["bundle"])
     stats = try LuaStatFamilies(registry)
     let memory = try MetricDescriptor(
       .gauge, name: "weft_lua_memory_bytes", help: "Memory of a bundle's Lua states.", unit: .bytes, labels: ["bundle"])

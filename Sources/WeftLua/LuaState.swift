@@ -48,6 +48,10 @@ final class LuaState {
 
   /// Its work that belongs to no exchange; nil for a state without a worker.
   private(set) var background: LuaBackground?
+  /// What comes after it when it is given up; nil for a state without a worker.
+  private(set) var succession: LuaSuccession?
+  /// The state that was given up before this one, while calls wait in it. Touched on the worker's thread alone.
+  var former: LuaState?
 
   /// Metrics that scripts have made.
   var stats = LuaStats()
@@ -97,7 +101,10 @@ final class LuaState {
     hasOnResponse = wl_has(host, Int32(WL_ON_RESPONSE)) != 0
     hasOnLog = wl_has(host, Int32(WL_ON_LOG)) != 0
     scriptLog = LogBudget(linesPerSecond: program.limits.logLines)
-    if let worker { background = LuaBackground(self, worker) }
+    if let worker {
+      background = LuaBackground(self, worker)
+      succession = LuaSuccession(self, worker)
+    }
   }
 
   deinit {
@@ -114,6 +121,11 @@ final class LuaState {
 
   /// Whether each call fails, because one could not be ended. For any thread.
   var isGivenUp: Bool { wl_is_given_up(host) != 0 }
+
+  /// Lets go of states before this one in which no call waits any more.
+  func releaseFormer() {
+    while let former, wl_slots(former.host) == wl_free_slots(former.host) { self.former = former.former }
+  }
 
   /// Why the last call failed.
   func failure(_ outcome: Int32) -> LuaFailure { LuaFailure(outcome, wl_error(host).bytes.string) }

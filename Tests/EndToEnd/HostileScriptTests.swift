@@ -61,7 +61,7 @@ struct HostileScriptTests {
     }
   }
 
-  @Test("a call that keeps Lua's collector at work costs the filter its state, until the configuration changes")
+  @Test("a call that keeps Lua's collector at work costs the filter its state, and it gets a new one")
   func givenUp() throws {
     let folder = try TemporaryFolder()
     // A chain of weak keys, which one step of the collector follows in a time that grows with its square.
@@ -73,6 +73,7 @@ struct HostileScriptTests {
       first = first or last
       function on_request(request)
         if request:headers():get(":path") == "/fine" then return end
+        if request:headers():get(":path") == "/wait" then return request:sleep(60000) end
         while true do
           local n = {}
           weak[last] = n
@@ -91,16 +92,24 @@ struct HostileScriptTests {
         """, more: [filter("deny")])
     defer { scene.stop() }
     #expect(try scene.get("/fine").status == 200)
-    try eventually("a state that is given up") {
+    var waiting: RawClient? = try scene.client()
+    try waiting?.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n")
+    try eventually("the call to wait") { try scene.weft.metric("weft_filter_suspended", "default/chain") == 1 }
+    try eventually("a state that is given up, and a new one") {
       #expect(try scene.get("/chain").status == 500)
-      return try scene.weft.metric("weft_lua_states_given_up", "default/chain") == 1
+      return try scene.weft.metric("weft_lua_states_replaced_total", "default/chain") ?? 0 > 0
     }
-    #expect(try scene.get("/fine").status == 500)
+    #expect(try scene.get("/fine").status == 200)
     #expect(try scene.get("/other").status == 200)
-    try eventually("the line") { scene.weft.log.contains("state on this worker is given up") }
+    #expect(try scene.weft.metric("weft_lua_states_given_up", "default/chain") == 1, "one waits in it")
+    try eventually("the lines") {
+      let log = scene.weft.log
+      return log.contains("state on this worker is given up") && log.contains("has a new Lua state on this worker")
+    }
+    waiting = nil
+    try eventually("the state to go") { try scene.weft.metric("weft_lua_states_given_up", "default/chain") == 0 }
     try scene.weft.reloaded { try writeFile(scene.configurationPath, scene.configuration(more: [filter("skip")])) }
     #expect(try scene.get("/fine").status == 200)
-    try eventually("the state to go") { try scene.weft.metric("weft_lua_states_given_up", "default/chain") == 0 }
   }
 
   private func check(_ script: HostileScript, _ response: HTTPMessage?) throws {

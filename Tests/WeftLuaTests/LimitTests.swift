@@ -84,6 +84,43 @@ import WeftFilter
     #expect(error != nil, "\(script)")
   }
 
+  /// A coroutine that is used again would keep what so many calls took, out of the collector's reach.
+  @Test func deepCallsLeaveNoMemoryTaken() throws {
+    let bench = try ScriptBench(
+      """
+      local function deep(what) if what == "/deep" then return 1 + deep(what) end end
+      function on_request(handle)
+        local path = handle:headers():get(":path")
+        local t = {}
+        while path == "/much" do t[#t + 1] = ("x"):rep(1000) .. #t end
+        deep(path)
+        for i = 1, 100000 do t[i] = i end
+      end
+      """, options: "limits: {cpu: 1s, memory: 16MiB}")
+    for i in 0..<20 {
+      #expect(try bench.request("GET", i % 4 == 3 ? "/deep" : "/much").response?.status == 500)
+      #expect(try bench.request("GET", "/fine").upstreamRequest != nil, "\(i)")
+    }
+    #expect(bench.errors.allSatisfy { $0.contains("memory limit") }, "\(bench.errors)")
+  }
+
+  /// To look for the bottom of such a stack takes longer than all that the call itself may take.
+  @Test(.enabled(if: wl_can_interrupt() != 0))
+  func aDeepStackIsDescribedByItsTop() throws {
+    let bench = try ScriptBench(
+      """
+      local function deep(n) if n > 0 then return 1 + deep(n - 1) end while true do end end
+      function on_request() deep(100000) end
+      """, options: "limits: {cpu: 20ms, memory: 64MiB}")
+    let before = ThreadClock.now
+    _ = try bench.request()
+    #expect(ThreadClock.now - before < 100_000_000)
+    let error = try #require(bench.errors.first)
+    #expect(error.hasPrefix("script.lua:1: the call has used up its processor time"), "\(error)")
+    #expect(error.contains("\n\tscript.lua:1: in upvalue 'deep'\n") && error.hasSuffix("(more than 1000 levels)"), "\(error)")
+    #expect(error.split(separator: "\n").count == 18, "\(error)")
+  }
+
   @Test(.enabled(if: wl_can_interrupt() != 0))
   func theErrorNamesLineAndLimit() throws {
     let bench = try ScriptBench("function on_request()\n  while true do\n  end\nend", options: "limits: {cpu: 5ms}")
