@@ -2,7 +2,7 @@ import Glibc
 
 /// Bytes that a socket did not take yet: a first-in-first-out chain of pool buffers.
 ///
-/// Empty, it costs its own 24 bytes and no buffer. The pool is passed to each call and must be the same one every time.
+/// Empty, it costs its own 20 bytes and no buffer. The pool is passed to each call and must be the same one every time.
 @frozen
 public struct ByteQueue: ~Copyable {
   /// Stands at the beginning of each buffer of the chain; `start..<end` counts from the buffer's beginning.
@@ -27,14 +27,13 @@ public struct ByteQueue: ~Copyable {
   /// 32 bits: what it may hold is far below 4 GiB.
   @usableFromInline var held: UInt32 = 0
   /// How many bytes should wait at the most. It stops nobody: who appends asks `isFull`, and stops reading its source.
-  @inlinable public var highWaterMark: Int { Int(mark) }
-  @usableFromInline let mark: UInt32
+  @inlinable public static var highWaterMark: Int { 65_536 }
 
   /// How many vectors `fill` and `flush` use at the most.
   @inlinable public static var vectorLimit: Int { 16 }
 
   @inlinable
-  public init(highWaterMark: UInt32 = 65_536) { mark = highWaterMark }
+  public init() {}
 
   /// Frees what `releaseAll` has not given back.
   @inlinable
@@ -42,9 +41,9 @@ public struct ByteQueue: ~Copyable {
 
   @inlinable @inline(__always) public var isEmpty: Bool { waiting == 0 }
   /// At or above the high-water mark: the source should pause.
-  @inlinable @inline(__always) public var isFull: Bool { waiting >= highWaterMark }
+  @inlinable @inline(__always) public var isFull: Bool { waiting >= ByteQueue.highWaterMark }
   /// Down to half the mark: a source that paused may go on.
-  @inlinable @inline(__always) public var hasDrained: Bool { waiting <= highWaterMark / 2 }
+  @inlinable @inline(__always) public var hasDrained: Bool { waiting <= ByteQueue.highWaterMark / 2 }
 
   /// Appends a copy of `count` bytes.
   public mutating func append(_ bytes: BytePointer, _ count: Int, _ pool: BufferPool) {

@@ -96,7 +96,7 @@ import WeftFilter
         deep(path)
         for i = 1, 100000 do t[i] = i end
       end
-      """, options: "limits: {cpu: 1s, memory: 16MiB}")
+      """, options: "limits: {cpu: 1s, memory: 16MiB}\ntrip: {failures: 0}")
     for i in 0..<20 {
       #expect(try bench.request("GET", i % 4 == 3 ? "/deep" : "/much").response?.status == 500)
       #expect(try bench.request("GET", "/fine").upstreamRequest != nil, "\(i)")
@@ -112,12 +112,11 @@ import WeftFilter
       local function deep(n) if n > 0 then return 1 + deep(n - 1) end while true do end end
       function on_request() deep(100000) end
       """, options: "limits: {cpu: 20ms, memory: 64MiB}")
-    let before = ThreadClock.now
     _ = try bench.request()
-    #expect(ThreadClock.now - before < 100_000_000)
     let error = try #require(bench.errors.first)
     #expect(error.hasPrefix("script.lua:1: the call has used up its processor time"), "\(error)")
-    #expect(error.contains("\n\tscript.lua:1: in upvalue 'deep'\n") && error.hasSuffix("(more than 1000 levels)"), "\(error)")
+    #expect(error.contains("\n\tscript.lua:1: in upvalue 'deep'\n"), "\(error)")
+    #expect(error.hasSuffix("(more than 1000 levels)"), "\(error)")
     #expect(error.split(separator: "\n").count == 18, "\(error)")
   }
 

@@ -58,17 +58,13 @@ struct ClientConnection: ~Copyable {
   /// Close once the response is sent.
   var closeAfter = false
   var input: Buffer
+  var requests: UInt32 = 0
   var exchange: ExchangeRef?
   var tls: TLSSession?
   var output = ByteQueue()
+  var lingered: UInt32 = 0
   var listener: ListenerRef?
   var timer = TimerNode()
-  var requests: UInt32 = 0
-  /// Of HTTP/2: what a stream has, or a connection that carries streams. Others share one that nobody writes.
-  private var streamRecord: UnsafeMutablePointer<ClientStream>
-  /// What is known of `tls` once its handshake is complete; retained, but by a stream, which has its connection's.
-  var security: Unmanaged<DownstreamTLS>?
-  private(set) var peer = SocketAddress()
   /// The parse loop runs further up the stack and goes on by itself.
   var isParsing = false
   /// Of a tunnel: what it sends comes in bulk, so that splicing pays.
@@ -76,14 +72,17 @@ struct ClientConnection: ~Copyable {
   private var hasStreamRecord = false
   /// The client has said that its last request, which is here, is the last one (RFC 9112 9.6).
   var saysNoMore = false
-  var local = SocketAddress()
+  /// Of HTTP/2: what a stream has, or a connection that carries streams; of a tunnel, its pipe. Others share one that
+  /// nobody writes.
+  private var streamRecord: UnsafeMutablePointer<ClientStream>
+  /// What is known of `tls` once its handshake is complete; retained, but by a stream, which has its connection's.
+  var security: Unmanaged<DownstreamTLS>?
+  private(set) var peer = SocketAddress()
   /// 0: the text is longer than 16 bytes and made when it is asked for.
   private var peerTextLength: UInt8 = 0
-  var lingered: UInt32 = 0
   /// The peer's address for X-Forwarded-For, made once a connection.
-  private var peerText: (UInt64, UInt64) = (0, 0)
-  /// Of a tunnel: bytes on their way to it that are spliced.
-  var pipe: SplicePipe?
+  private var peerText: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
+  var local = SocketAddress()
 
   /// - Parameters:
   ///   - slot: its number in the slab, below 2^32.
@@ -117,6 +116,12 @@ struct ClientConnection: ~Copyable {
     hasStreamRecord = true
   }
 
+  /// Of a tunnel: bytes on their way to it that are spliced. Written only after `useStream`.
+  @inline(__always) var pipe: SplicePipe? {
+    _read { yield streamRecord.pointee.pipe }
+    nonmutating _modify { yield &streamRecord.pointee.pipe }
+  }
+
   /// A stream of an HTTP/2 connection, and no connection itself.
   @inline(__always) var isStream: Bool { streamRecord.pointee.id != 0 }
   /// Of a stream: all that the client sent has been taken.
@@ -124,7 +129,7 @@ struct ClientConnection: ~Copyable {
 
   mutating func setPeer(_ address: SocketAddress) {
     peer = address
-    peerText = (0, 0)
+    peerText = (0, 0, 0, 0)
     peerTextLength = 0
     guard let ip = address.ip, ip.isV4 else { return }
     peerTextLength = withUnsafeMutableBytes(of: &peerText) { raw in

@@ -345,7 +345,7 @@ extension Worker {
     }
     pool.detach(&c.pointee.input)
     c.pointee.output.releaseAll(pool)
-    dropPipe(&c.pointee.pipe)
+    if c.pointee.pipe != nil { dropPipe(&c.pointee.pipe) }
     c.pointee.isBulk = false
     close(c.pointee.fd)
     c.pointee.fd = -1

@@ -33,7 +33,8 @@ extension Worker {
 
   /// From the upstream to the client.
   func spliceDown(_ u: UpstreamRef, _ c: ClientRef, _ moved: inout UInt64) -> Spliced {
-    splice(
+    c.pointee.useStream()
+    return splice(
       from: u.pointee.fd, to: c.pointee.fd, &c.pointee.pipe, isBulk: &u.pointee.isBulk, readable: &u.pointee.readable,
       sawEOF: &u.pointee.sawEOF, &moved)
   }

@@ -29,7 +29,12 @@ final class StoreLock: Sendable {
 
   func release() {
     descriptor.withLock { fd in
-      if fd >= 0 { close(fd) }
+      if fd >= 0 {
+        // A child that is being started this very moment has the descriptor, too, until it runs its program: closing ours
+        // alone would leave the lock to it.
+        flock(fd, LOCK_UN)
+        close(fd)
+      }
       fd = -1
     }
   }

@@ -46,4 +46,6 @@ struct ClientStream: ~Copyable {
   // The session's other streams.
   var next: ClientRef?
   var previous: ClientRef?
+  /// Of a tunnel over a connection of its own: bytes on their way to it that are spliced.
+  var pipe: SplicePipe?
 }
