@@ -86,7 +86,7 @@ static int guarded_handler(lua_State *L) {
 // Calls within which one may still be protected. An error that a protected call catches gives the C stack back but not
 // the calls above, so that without this, calls could be nested until memory ends; and then each error takes as long as the
 // calls are many.
-#define PROTECTED_DEPTH 2000
+#define PROTECTED_DEPTH 1000
 
 static void check_depth(lua_State *L) {
   lua_Debug ar;

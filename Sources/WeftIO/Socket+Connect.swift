@@ -11,13 +11,16 @@ public enum ConnectOutcome: Equatable, Sendable {
 }
 
 extension Socket {
-  /// Starts to connect without blocking, with TCP_NODELAY set.
+  /// Starts to connect without blocking, with TCP_NODELAY set; over loopback, without pacing.
   ///
   /// A Unix socket connects at once or fails; EAGAIN then means that its backlog is full.
   public static func connect(_ address: SocketAddress) -> ConnectOutcome {
     let fd = socket(address.domain, streamType, 0)
     if fd < 0 { return .failed(errno) }
-    if address.family == .ip { setNoDelay(fd) }
+    if address.family == .ip {
+      setNoDelay(fd)
+      if let ip = address.ip, ip.isLoopback { leavePacing(fd) }
+    }
     let error: Int32 = address.withSockaddr { Glibc.connect(fd, $0, $1) == 0 ? 0 : errno }
     switch error {
     case 0: return .connected(fd)

@@ -34,7 +34,7 @@ public enum AcceptOutcome: Equatable, Sendable {
 }
 
 extension Socket {
-  /// Opens a listener. TCP_NODELAY is set, which accepted sockets inherit.
+  /// Opens a listener. TCP_NODELAY is set, and on loopback no pacing, which accepted sockets inherit.
   ///
   /// Where the kernel has no IPv6, `[::]` falls back to all IPv4 interfaces. A Unix socket's file that no process
   /// listens on any more is replaced.
@@ -62,6 +62,7 @@ extension Socket {
         accepted = accepted && set(raw, Int32(IPPROTO_TCP), TCP_DEFER_ACCEPT, options.deferAccept)
       }
       accepted = accepted && setNoDelay(raw)
+      if let ip = address.ip, ip.isLoopback { leavePacing(raw) }
     }
     if !accepted { throw SystemError(operation: operation, errno: errno) }
 

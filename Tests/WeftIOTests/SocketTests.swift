@@ -31,6 +31,25 @@ struct SocketPair: ~Copyable {
 func temporaryPath(_ name: String) -> String { "/tmp/weft-\(getpid())-\(UInt32.random(in: 0 ... .max))-\(name)" }
 
 struct SocketTests {
+  /// Whatever the system's default is.
+  @Test(arguments: [IPAddress("127.0.0.1"), IPAddress("::1")])
+  func loopbackIsNotPaced(_ ip: IPAddress?) throws {
+    let listener = try Socket.listen(SocketAddress(try #require(ip), port: 0))
+    defer { Socket.close(listener) }
+    let client: Int32
+    switch Socket.connect(Socket.localAddress(listener)) {
+    case .connected(let fd), .inProgress(let fd): client = fd
+    case .failed(let error): throw SystemError(operation: "connect", errno: error)
+    }
+    defer { Socket.close(client) }
+    let (accepted, _) = try #require(accept(listener))
+    defer { Socket.close(accepted) }
+    for fd in [client, accepted] {
+      let name = Socket.congestionControl(fd)
+      #expect(!name.isEmpty && !name.hasPrefix("bbr"), "\(name)")
+    }
+  }
+
   func accept(_ listener: Int32) -> (fd: Int32, peer: SocketAddress)? {
     var peer = SocketAddress()
     guard waitUntil(listener, POLLIN), case .connection(let fd) = Socket.accept(listener, peer: &peer) else {
