@@ -245,7 +245,7 @@ def run(binary, script, arguments, backend):
     if proxy.process.poll() is None:
         grown = proxy.rss - before
         held = proxy.metric("weft_lua_longest_call_seconds") * 1000
-        given_up = proxy.metric("weft_lua_states_given_up")
+        given_up = proxy.metric("weft_lua_states_given_up") + proxy.metric("weft_lua_states_replaced_total")
     ended = proxy.stop()
     log = open(os.path.join(folder, "proxy", "log"), errors="replace").read()
     reasons = [word for word, said in (

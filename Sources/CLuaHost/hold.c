@@ -140,6 +140,10 @@ int wl_give_up(wl_host *h) {
 
 uint64_t wl_longest(const wl_host *h) { return __atomic_load_n(&h->longest, __ATOMIC_RELAXED); }
 
+void wl_inherit_longest(wl_host *h, uint64_t nanoseconds) {
+  if (nanoseconds > h->longest) __atomic_store_n(&h->longest, nanoseconds, __ATOMIC_RELAXED);
+}
+
 int wl_is_given_up(const wl_host *h) { return __atomic_load_n(&h->is_given_up, __ATOMIC_RELAXED); }
 
 int wl_can_give_up(void) { return wl_can_interrupt() && lua_code[1] != 0; }

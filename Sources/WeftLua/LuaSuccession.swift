@@ -124,6 +124,7 @@ final class LuaSuccession {
     // Its last filter but this function's takes it away.
     let former = state
     defer { withExtendedLifetime(former) {} }
+    wl_inherit_longest(next.host, former.longestHold)
     if let succession = next.succession, succession.members.isEmpty { succession.row = row + 1 }
     for member in members { member.filter?.adopt(next) }
     if let metrics = state.program.surroundings?.metrics {

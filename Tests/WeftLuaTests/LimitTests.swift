@@ -77,7 +77,7 @@ import WeftFilter
 
   @Test(.enabled(if: wl_can_interrupt() != 0), arguments: endless)
   func whatNeverEndsIsEnded(_ script: String) throws {
-    let (error, milliseconds, after) = try outcome(script, limits: "cpu: 10ms, memory: 4MiB")
+    let (error, milliseconds, after) = try outcome(script, limits: "cpu: 10ms, memory: 32MiB")
     #expect(after, "\(script): the state serves nobody any more")
     // Processor time of this thread: 10 ms, up to two ticks of 4 ms, and what a tick of the kernel's own adds.
     #expect(milliseconds < 100, "\(script): took \(milliseconds) ms")

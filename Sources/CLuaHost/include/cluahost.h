@@ -333,6 +333,8 @@ uint64_t wl_take_spent(wl_host *host);
 // Nanoseconds of processor time, at most 4 ms too many, of the longest that the host has kept its thread, as far as that
 // was more than 4 ms. For any thread.
 uint64_t wl_longest(const wl_host *host);
+// Makes `wl_longest` at least so many nanoseconds: those of a state whose place this one takes.
+void wl_inherit_longest(wl_host *host, uint64_t nanoseconds);
 // Whether a call kept Lua's own code at work for so long that the state was given up: each call fails from then on. For
 // any thread.
 int wl_is_given_up(const wl_host *host);
