@@ -50,7 +50,7 @@ final class LuaSuccession {
   }
 
   /// Milliseconds between the end of a state and the beginning of the next one, after `row` others.
-  static func pause(_ row: Int) -> UInt32 { row == 0 ? 0 : 1000 << UInt32(clamping: row - 1) }
+  static func pause(_ row: Int) -> UInt32 { row == 0 ? 0 : 4000 << UInt32(clamping: row - 1) }
 
   /// A filter that uses the state is in force.
   func join(_ filter: LuaFilter) {
