@@ -96,8 +96,7 @@ final class LuaFilter: HTTPFilter {
     let former = state
     onStop()
     state = next
-    next.former = former
-    next.releaseFormer()
+    next.succeed(former)
     own.pointee.host = next.host
     own.pointee.settings = LUA_NOREF
     own.pointee.isPrepared = false
@@ -171,7 +170,7 @@ final class LuaFilter: HTTPFilter {
     if let slot = waiting.pointee.request { wl_cancel(slot) }
     if let slot = waiting.pointee.response { wl_cancel(slot) }
     WaitingCalls.drop(x)
-    state.releaseFormer()
+    state.releaseFormers()
   }
 
   // MARK: Calls
@@ -244,7 +243,7 @@ final class LuaFilter: HTTPFilter {
     // It began in a state that has been given up since, and ends with it.
     wl_cancel(slot)
     WaitingCalls.end(x)
-    state.releaseFormer()
+    state.releaseFormers()
     series.limits.add()
     failures?.add()
     return type.onError == .skip ? .next : deny(x, details: "lua_error")

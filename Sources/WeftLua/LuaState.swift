@@ -50,8 +50,8 @@ final class LuaState {
   private(set) var background: LuaBackground?
   /// What comes after it when it is given up; nil for a state without a worker.
   private(set) var succession: LuaSuccession?
-  /// The state that was given up before this one, while calls wait in it. Touched on the worker's thread alone.
-  var former: LuaState?
+  /// States that were given up before this one, while calls wait in them. Touched on the worker's thread alone.
+  private(set) var formers: [LuaState] = []
 
   /// Metrics that scripts have made.
   var stats = LuaStats()
@@ -122,9 +122,16 @@ final class LuaState {
   /// Whether each call fails, because one could not be ended. For any thread.
   var isGivenUp: Bool { wl_is_given_up(host) != 0 }
 
+  /// Takes the place of a state that was given up, which need not be the only one: filters of one program can have used
+  /// several.
+  func succeed(_ former: LuaState) {
+    for state in former.formers + [former] where !formers.contains(where: { $0 === state }) { formers.append(state) }
+    releaseFormers()
+  }
+
   /// Lets go of states before this one in which no call waits any more.
-  func releaseFormer() {
-    while let former, wl_slots(former.host) == wl_free_slots(former.host) { self.former = former.former }
+  func releaseFormers() {
+    if !formers.isEmpty { formers.removeAll { wl_slots($0.host) == wl_free_slots($0.host) } }
   }
 
   /// Why the last call failed.
