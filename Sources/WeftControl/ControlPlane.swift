@@ -200,6 +200,9 @@ public final class ControlPlane: Sendable {
       if await hub.figures.streams == 0 { break }
       do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
     }
+    // Told to end while it takes its socket over, the library closes the socket and then goes on to serve it, which an
+    // assertion of its own forbids. `serve` has been started with this task and answers in any case.
+    _ = try? await server.transport.listeningAddress
     server.beginGracefulShutdown()
     // The server ends when its last call has, and takes everything with it; calls that hang are cut then.
     try? await Task.sleep(for: .seconds(3))

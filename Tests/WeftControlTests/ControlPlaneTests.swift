@@ -38,6 +38,17 @@ import WeftStore
     #expect(try await failure(plane.folder.path, "127.0.0.1:0").contains("ca.key-file is missing"))
   }
 
+  @Test("one that is told to end in the moment in which it starts ends, without an error")
+  func endsWhileItStarts() async throws {
+    let folder = try TemporaryFolder()
+    for round in 0..<30 {
+      let plane = try await Plane(folder: folder)
+      // At once, and a little later each time, through all of what starting consists of.
+      try await Task.sleep(for: .microseconds(round * 100))
+      try await plane.stop()
+    }
+  }
+
   @Test func listensWiderOnlyWithTLSAndCredentials() throws {
     let local = try #require(ListenAddress("127.0.0.1:1"))
     try local.check(hasTLS: false, hasCredentials: false)
