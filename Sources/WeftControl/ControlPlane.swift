@@ -13,7 +13,8 @@ public final class ControlPlane: Sendable {
     public enum Storage: Sendable {
       /// SQLite in the data folder.
       case embedded
-      case etcd(endpoints: [String], tls: EtcdStore.TLS)
+      /// - Parameter timeout: of each call to etcd.
+      case etcd(endpoints: [String], tls: EtcdStore.TLS, timeout: Duration = .seconds(5))
     }
 
     /// For the embedded store, the key file and bundles.
@@ -79,7 +80,8 @@ public final class ControlPlane: Sendable {
     let store: any Store
     switch options.storage {
     case .embedded: store = try await SQLiteStore(folder: options.dataFolder, log: log)
-    case .etcd(let endpoints, let tls): store = try EtcdStore(endpoints: endpoints, tls: tls, log: log)
+    case .etcd(let endpoints, let tls, let timeout):
+      store = try EtcdStore(endpoints: endpoints, tls: tls, timeout: timeout, log: log)
     }
     do {
       let plane = try await ControlPlane(

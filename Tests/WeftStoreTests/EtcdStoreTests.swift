@@ -51,7 +51,7 @@ struct EtcdStoreTests {
   @Test func answersManyQuickCallsOnOneConnection() async throws {
     let cluster = try await EtcdCluster(members: 1)
     defer { cluster.stop() }
-    let store = try EtcdStore(endpoints: cluster.endpoints)
+    let store = try EtcdStore(endpoints: cluster.endpoints, timeout: .seconds(30))
     _ = try await persist { try await store.commit(put("/a")) }
     var watch = try await store.watch(prefix: "/", after: 0).makeAsyncIterator()
     #expect(try await watch.next()?.changes.map(\.key) == ["/a"])

@@ -19,8 +19,8 @@ struct ReplicaTests {
 
   private func plane(_ cluster: EtcdCluster, _ name: String, keyFile: String) async throws -> Plane {
     try await Plane(
-      storage: .etcd(endpoints: cluster.endpoints, tls: EtcdStore.TLS()), view: Self.view(), keyFile: keyFile,
-      replica: name)
+      storage: .etcd(endpoints: cluster.endpoints, tls: EtcdStore.TLS(), timeout: .seconds(30)), view: Self.view(),
+      keyFile: keyFile, replica: name)
   }
 
   /// Repeats what a store without a leader refuses.
