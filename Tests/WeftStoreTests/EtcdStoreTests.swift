@@ -27,9 +27,11 @@ struct EtcdStoreTests {
     #expect(try await watch.next()?.changes.map(\.key) == ["/a"])
 
     // The member that serves the store is lost: another one does, and the watch goes on.
+    // A write whose answer was late has been repeated, and is then seen twice.
     cluster.kill(0)
     _ = try await persist { try await store.commit(put("/b")) }
-    var key = try await watch.next()?.changes.map(\.key)
+    var key: [String]?
+    repeat { key = try await watch.next()?.changes.map(\.key) } while key == ["/a"]
     #expect(key == ["/b"])
 
     // Without a majority nothing is written, and the error says whom it asked.
@@ -43,7 +45,7 @@ struct EtcdStoreTests {
 
     try cluster.start(0)
     _ = try await persist { try await store.commit(put("/d")) }
-    repeat { key = try await watch.next()?.changes.map(\.key) } while key == ["/c"]
+    repeat { key = try await watch.next()?.changes.map(\.key) } while key == ["/b"] || key == ["/c"]
     #expect(key == ["/d"])
     await store.close()
   }
