@@ -112,8 +112,9 @@ class Bench:
             values["ROUTES"] = scenarios.route_block(contestant.proxy, contestant.routes)
         process = self._spawn(contestant.label, peer, contestant.config, values, command_prefix)
         runner = Runner(contestant, process, port, values["LOG"], folder, second)
-        # Resident memory before the first request: the port is open, and nothing was sent to it.
+        # Resident memory before the first request: the port is open, nothing was sent to it, and the start is over.
         if wait_until(lambda: served_by(port, process) or not process.running(), _START_SECONDS):
+            time.sleep(1)
             runner.idle_bytes = runner.resident_bytes()
         if contestant.config not in _HTTP2_ONLY.get(peer.name, ()):
             self._await(process, port, "/service-0/item" if contestant.routes else "/", contestant.tls)

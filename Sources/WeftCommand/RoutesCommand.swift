@@ -11,6 +11,8 @@ struct RoutesCommand: ParsableCommand {
       Example:
         weft routes config/ GET 'http://shop.example/cart?x=1' -H 'x-canary: yes'
         weft routes config/ GET http://shop.example/admin --principal spiffe://cluster.local/ns/shop/sa/cart
+
+      Exit code 0: a rule takes the request. 1: none does, or the configuration has mistakes.
       """)
 
   @Option(
@@ -31,6 +33,9 @@ struct RoutesCommand: ParsableCommand {
 
   @Option(help: "The client's IP address, for authorization policies.")
   var source: String?
+
+  @Flag(help: "One JSON object.")
+  var json = false
 
   @Argument(
     help: ArgumentHelp(
@@ -67,8 +72,55 @@ struct RoutesCommand: ParsableCommand {
       guard let address = IPAddress(source) else { throw ValidationError("\"\(source)\" is no IP address") }
       request.source = address
     }
-    let (text, found) = Proxy.explain(options, request, registry: WeftCommandLine.registry, log: quiet)
-    print(text)
-    if !found { throw ExitCode(1) }
+    let answer = Proxy.explain(options, request, registry: WeftCommandLine.registry, log: quiet)
+    print(json ? "\(Self.object(answer))" : "\(answer)")
+    if answer.rule == nil { throw ExitCode(1) }
+  }
+
+  private static func object(_ answer: RouteAnswer) -> JSONObject {
+    var object = JSONObject()
+    if let error = answer.error { object.add("error", error) }
+    if let listener = answer.listener {
+      object.add("listener", listener.name)
+      object.add("address", "\(listener.address)")
+    }
+    if let path = answer.normalPath { object.add("normalPath", path) }
+    if let explanation = answer.explanation {
+      object.add("host", explanation.host)
+      object.add("matches", explanation.candidates.map(Self.object))
+    }
+    guard let rule = answer.rule else { return object }
+    object.add("rule", rule)
+    object.add("authorization", answer.authorization)
+    object.add("backends", answer.backends.map(Self.object))
+    return object
+  }
+
+  private static func object(_ match: RouteExplanation.Candidate) -> JSONObject {
+    var object = JSONObject()
+    object.add("route", match.route)
+    object.add("rule", match.rule)
+    object.add("match", match.match)
+    object.add("hostname", match.hostname)
+    object.add("asks", match.summary)
+    object.add("isChosen", match.verdict == .chosen)
+    object.add("verdict", "\(match.verdict)")
+    return object
+  }
+
+  private static func object(_ backend: RouteAnswer.Backend) -> JSONObject {
+    var object = JSONObject()
+    if let service = backend.service { object.add("service", service) }
+    object.add("percent", backend.share)
+    object.add("authorization", backend.authorization)
+    object.add(
+      "filters",
+      backend.filters.map { filter in
+        var object = JSONObject()
+        object.add("name", filter.name)
+        object.add("type", filter.type)
+        return object
+      })
+    return object
   }
 }

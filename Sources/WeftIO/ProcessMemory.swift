@@ -16,26 +16,10 @@ public enum ProcessMemory {
     mallopt(M_MMAP_THRESHOLD, mapped)
   }
 
-  /// Gives back what only the start needed: pages of code, the program's own and that of its libraries, and free pages of
-  /// the heap. Code that is wanted again comes back from the page cache, a few pages at a time.
-  ///
-  /// Nothing is lost when it does not work: an unreadable /proc leaves things as they are.
+  /// Gives back what only the start needed: pages of code and constants, the program's own and those of its libraries, and
+  /// free pages of the heap. What is wanted again comes back from the page cache, a few pages at a time.
   public static func releaseStartPages() {
     malloc_trim(0)
-    guard let maps = fopen("/proc/self/maps", "r") else { return }
-    defer { fclose(maps) }
-    var line = [CChar](repeating: 0, count: Int(PATH_MAX) + 256)
-    while fgets(&line, Int32(line.count), maps) != nil {
-      let end = line.firstIndex(of: 0) ?? line.count
-      let text = String(decoding: line[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      let fields = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
-      // Only code: private pages of data would lose what has been written to them.
-      guard fields.count >= 6, fields[1] == "r-xp", fields[5].hasPrefix("/") else { continue }
-      let range = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
-      guard range.count == 2, range[1] > range[0], let start = UnsafeMutableRawPointer(bitPattern: range[0]) else {
-        continue
-      }
-      _ = madvise(start, Int(range[1] - range[0]), MADV_DONTNEED)
-    }
+    cl_drop_clean_pages()
   }
 }

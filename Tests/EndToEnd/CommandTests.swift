@@ -40,7 +40,7 @@ struct CommandTests {
         "--file", "--listen", "--to", "--filter", "--bundles", "--workers", "--admin", "--no-watch", "--strict",
         "--log-level", "--log-format", "--pin-workers",
       ],
-      "check": ["--file", "--bundles", "--strict", "--json"], "routes": ["--file", "--bundles", "--header"],
+      "check": ["--file", "--bundles", "--strict", "--json"], "routes": ["--file", "--bundles", "--header", "--json"],
       "filter list": ["--json"],
       "filter test": [
         "--filter", "--fail-fast", "--verbose", "--timeout", "--json", "--junit", "--coverage", "--coverage-lcov",
@@ -182,6 +182,31 @@ struct CommandTests {
       #expect(none.code == 1, "\(url)")
       #expect(!none.output.isEmpty)
     }
+  }
+
+  @Test("routes says the same as JSON")
+  func routesAsJSON() throws {
+    let folder = try files(["weft.yaml": Self.valid])
+    func explain(_ arguments: String...) throws -> (code: Int32, answer: JSONValue) {
+      let result = try Tool.run(WeftBinary.path, ["routes", folder.path("weft.yaml"), "--json"] + arguments)
+      return (result.code, try JSONValue(result.output))
+    }
+    let (code, plain) = try explain("GET", "http://shop.example:8080/a/../cart?x=1")
+    #expect(code == 0 && plain["rule"].string == "default/shop/cart" && plain["normalPath"].string == "/cart")
+    #expect(plain["listener"].string != nil && plain["host"].string == "shop.example")
+    #expect(plain["matches"].list.filter { $0["isChosen"].bool == true }.map { $0["route"].string } == ["default/shop"])
+    #expect(plain["matches"].list.allSatisfy { $0["verdict"].string?.isEmpty == false && $0["asks"].string != nil })
+    let backends = plain["backends"].list
+    #expect(backends.map { $0["service"].string } == ["default/shop", "default/next"])
+    #expect(backends.map { $0["percent"].int } == [75, 25])
+    let filters = backends.first?["filters"].list ?? []
+    #expect(filters.contains { $0["name"].string == "default/tag" && $0["type"].string == "header-modifier" })
+    // No rule, and a listener that there is not: exit code 1.
+    let none = try explain("GET", "http://shop.example:8080/other")
+    #expect(none.code == 1 && none.answer["rule"].string == nil && none.answer["error"].string == nil)
+    let missing = try Tool.run(WeftBinary.path, ["routes", folder.path("none"), "--json", "GET", "http://a/"])
+    #expect(missing.code == 1)
+    #expect(try JSONValue(missing.output)["error"].string?.contains("none") == true)
   }
 
   // MARK: weft filter list

@@ -27,6 +27,9 @@
 int cl_accept(int listener, struct sockaddr *address, socklen_t *length);
 // splice(2), which never waits; a count or -errno.
 ssize_t cl_splice(int from, int to, size_t count);
+// Drops the pages of everything that is mapped from the program's and its libraries' files and never written to: code and
+// constants. What is wanted again comes back from the page cache.
+void cl_drop_clean_pages(void);
 // pipe2(2), non-blocking and close-on-exec, with room for `size` bytes if the kernel grants it; 0 or -errno.
 int cl_splice_pipe(int *read_end, int *write_end, int size);
 // recv(2) and send(2) with MSG_NOSIGNAL, on the kernel itself: glibc's are points where a thread may be cancelled, which

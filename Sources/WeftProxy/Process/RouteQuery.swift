@@ -59,25 +59,24 @@ public struct RouteQuery: Sendable {
 
 extension Proxy {
   /// Explains which rule and chain a request would take.
-  /// - Returns: the explanation, and whether there is such a rule.
   public static func explain(
     _ options: ProxyOptions, _ query: RouteQuery, registry: FilterRegistry, log: Logger
-  ) -> (text: String, found: Bool) {
+  ) -> RouteAnswer {
     let load = ConfigurationLoad(options, registry: registry, metrics: MetricsRegistry(), logger: log)
     guard let snapshot = load.snapshot else {
-      return (load.errors.map(\.description).joined(separator: "\n"), false)
+      return RouteAnswer(error: load.errors.map(\.description).joined(separator: "\n"))
     }
     // Without the listener of that very port, the only one there is is meant.
     let tables = load.routes
     guard let table = tables.first(where: { $0.address.port == query.port }) ?? (tables.count == 1 ? tables.first : nil)
     else {
       let ports = tables.map { String($0.address.port) }.joined(separator: ", ")
-      return ("no listener at port \(query.port); there are \(ports.isEmpty ? "none" : ports)", false)
+      return RouteAnswer(error: "no listener at port \(query.port); there are \(ports.isEmpty ? "none" : ports)")
     }
     do {
       return try explain(query, table, snapshot)
     } catch {
-      return ("\(error)", false)
+      return RouteAnswer(error: "\(error)")
     }
   }
 
@@ -95,54 +94,50 @@ extension Proxy {
 
   private static func explain(
     _ query: RouteQuery, _ table: ListenerPorts.Routes, _ snapshot: Snapshot
-  ) throws -> (text: String, found: Bool) {
+  ) throws -> RouteAnswer {
     var head = MessageHead()
     var text = "\(query.method) \(query.target) HTTP/1.1\r\nHost: \(query.host)\r\n"
     for (name, value) in query.headers { text += "\(name): \(value)\r\n" }
     let bytes = OwnedBytes(text + "\r\n")
     switch HTTP1Parser.parseRequest(bytes.bytes.base, bytes.bytes.count, into: &head, limits: HTTPLimits()) {
-    case .malformed(let error): return ("the request would be refused with \(error.status): \(error.message)", false)
-    case .incomplete: return ("the request is not complete", false)
+    case .malformed(let error):
+      return RouteAnswer(error: "the request would be refused with \(error.status): \(error.message)")
+    case .incomplete: return RouteAnswer(error: "the request is not complete")
     case .complete: break
     }
-    var lines = ["listener \(table.name) at \(table.address)"]
+    var answer = RouteAnswer()
+    answer.listener = (table.name, table.address)
     switch normalise(&head) {
     case .refused:
-      return (
-        "the request would be refused with 400: its path leads above the root, or has a malformed percent code", false
-      )
-    case .changed: lines.append("path \(head.path.string), in normal form")
+      return RouteAnswer(
+        error:
+          "the request would be refused with 400: its path leads above the root, or has a malformed percent code")
+    case .changed: answer.normalPath = head.path.string
     case .unchanged: break
     }
     let explainer = try RouteExplainer(table.specs, listenerHostnames: table.hostnames)
     let explanation = try explainer.explain(
       host: head.headers.value(.host) ?? Bytes(), methodText: head.headers.text(head.methodText), path: head.path,
       query: head.query, headers: head.headers)
-    lines.append("\(explanation)")
-    guard let target = explanation.target else {
-      lines.append("no route: the answer is 404, UNIMPLEMENTED for gRPC")
-      return (lines.joined(separator: "\n"), false)
-    }
+    answer.explanation = explanation
+    guard let target = explanation.target else { return answer }
     let rule = snapshot.rules[target]
-    lines.append("rule \(rule.name.bytes.string)")
+    answer.rule = rule.name.bytes.string
     let listener = snapshot.listeners.firstIndex { $0.address == table.address } ?? -1
     let host = head.headers.value(.host) ?? Bytes()
-    lines += authorization(of: head, query, snapshot) { $0.sets(listener: listener, host: host) }
-      .map { "authorization: \($0)" }
+    answer.authorization = authorization(of: head, query, snapshot) { $0.sets(listener: listener, host: host) }
     let total = rule.backends.reduce(0) { $0 + Int($1.weight) }
     for backend in rule.backends {
-      let service =
-        backend.service < 0
-        ? "none (500, UNAVAILABLE for gRPC, unless a filter answers)" : snapshot.services[backend.service].name
-      let share = total > 0 ? Int(backend.weight) * 100 / total : 0
-      lines.append("  backend \(service), \(share) %")
-      lines += authorization(of: head, query, snapshot) { $0.sets(service: backend.service) }
-        .map { "    authorization of the service: \($0)" }
-      for filter in backend.filters {
-        lines.append("    filter \(snapshot.filters[filter].key.name) (\(snapshot.filters[filter].key.type))")
+      var entry = RouteAnswer.Backend(share: total > 0 ? Int(backend.weight) * 100 / total : 0)
+      if backend.service >= 0 { entry.service = snapshot.services[backend.service].name }
+      entry.authorization = authorization(of: head, query, snapshot) { $0.sets(service: backend.service) }
+      entry.filters = backend.filters.map { index in
+        let key = snapshot.filters[index].key
+        return RouteAnswer.Filter(name: key.name, type: "\(key.type)")
       }
+      answer.backends.append(entry)
     }
-    return (lines.joined(separator: "\n"), true)
+    return answer
   }
 
   /// What policies make of the request; nothing where none governs it.

@@ -52,6 +52,8 @@ final class Supervisor {
 
   /// A worker whose loop has not turned for this long is stuck.
   private static let stallTime: UInt64 = 3_000_000_000
+  /// Milliseconds from the first configuration until everything that takes part in the start has run.
+  private static let settledAfter: UInt64 = 500
 
   init(_ options: ProxyOptions, registry: FilterRegistry, writer: LogWriter, processLog: ProcessLog) throws {
     self.options = options
@@ -138,7 +140,8 @@ final class Supervisor {
     isReady = true
     scheduleWatchdog()
     scheduleTicketRotation()
-    ProcessMemory.releaseStartPages()
+    // Not at once: workers start on their threads, and the first requests would wait for pages to come back.
+    loop.after(Self.settledAfter) { ProcessMemory.releaseStartPages() }
   }
 
   private func serveAdmin() throws {

@@ -1,6 +1,6 @@
 /// Why a request takes the route that it takes: every match that was considered, in the order in which they are tried.
 public struct RouteExplanation: Sendable, CustomStringConvertible {
-  public enum Verdict: Sendable, Equatable {
+  public enum Verdict: Sendable, Equatable, CustomStringConvertible {
     /// This is the one.
     case chosen
     /// It matches too, but comes after the chosen one.
@@ -13,6 +13,17 @@ public struct RouteExplanation: Sendable, CustomStringConvertible {
     case failed(String)
     /// Its turn does not come, because of a failure before it.
     case notReached
+
+    public var description: String {
+      switch self {
+      case .chosen: "chosen"
+      case .outranked: "matches too, but comes after the chosen one"
+      case .different(let reason): "no: \(reason)"
+      case .otherListener(let name): "no: it is attached to listener \(name)"
+      case .failed(let reason): "refused: \(reason)"
+      case .notReached: "not tried"
+      }
+    }
   }
 
   public struct Candidate: Sendable {
@@ -45,20 +56,9 @@ public struct RouteExplanation: Sendable, CustomStringConvertible {
     var lines = ["host \(host): " + (listener.map { "listener \($0)" } ?? "no listener")]
     for (i, c) in candidates.enumerated() {
       lines.append("\(i + 1). \(c.route) rule \(c.rule) match \(c.match): host \(c.hostname), \(c.summary)")
-      lines.append("   \(RouteExplanation.text(c.verdict))")
+      lines.append("   \(c.verdict)")
     }
     if otherHosts > 0 { lines.append("\(otherHosts) for other hosts") }
     return lines.joined(separator: "\n")
-  }
-
-  private static func text(_ verdict: Verdict) -> String {
-    switch verdict {
-    case .chosen: "chosen"
-    case .outranked: "matches too, but comes after the chosen one"
-    case .different(let reason): "no: \(reason)"
-    case .otherListener(let name): "no: it is attached to listener \(name)"
-    case .failed(let reason): "refused: \(reason)"
-    case .notReached: "not tried"
-    }
   }
 }
