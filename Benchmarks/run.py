@@ -27,6 +27,8 @@ def parse(arguments):
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each proxy (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=4, help="length of a round (default: %(default)s)")
     parser.add_argument("--json", metavar="FILE", help="write everything measured, single rounds included")
+    parser.add_argument("--into", metavar="FILE",
+                        help="an earlier run's JSON: what is measured now takes its place there, and says so; the rest stays")
     parser.add_argument("--markdown", metavar="FILE",
                         help="write the tables: between the marks of a file that has them, or as a new file")
     parser.add_argument("--plots", metavar="FOLDER", help="draw each scenario as SVG; --markdown shows them")
@@ -94,12 +96,15 @@ def main():
     try:
         if options.markdown:
             report.check_markdown(options.markdown)
+        earlier = report.read_json(options.into) if options.into else None
         peers, versions, missing = find_peers(
             os.path.abspath(options.binary),
             {contestant.proxy for scenario in chosen for contestant in scenario.contestants})
         run = {"machine": machine.facts(cpus), "versions": versions, "missing": missing, "rounds": options.rounds,
                "seconds": options.seconds, "scenarios": {}}
         print(report.header(run))
+        if earlier:
+            summary.check_same_machine(earlier, run)
         for name, reason in missing.items():
             print(f"{name} is left out: {reason}")
         progress(f"about {duration(chosen, peers, options.rounds, options.seconds) / 60:.0f} minutes")
@@ -118,6 +123,9 @@ def main():
                 print(report.text(scenario.name, scenario.title, results), flush=True)
                 weft_labels = {contestant.label for contestant in scenario.contestants if contestant.proxy == "weft"}
                 failed = failed or any(label in results["left_out"] for label in weft_labels)
+        if earlier:
+            run = summary.merged(earlier, run, [scenario.name for scenario in SCENARIOS])
+            report.write_json(options.into, run)
         if options.json:
             report.write_json(options.json, run)
         plots = plot.write_plots(options.plots, run) if options.plots else {}

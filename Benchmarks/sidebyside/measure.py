@@ -141,8 +141,10 @@ class Bench:
         peer = self.peers[contestant.proxy]
         port = self.ports.take()
         values = self._values(self.new_folder(contestant.label), port)
-        began = time.monotonic()
         process = self._spawn(contestant.label, peer, contestant.config, values)
+        # It returns when the program has been loaded in place of the driver's own child, which takes as long as it takes
+        # to copy the driver.
+        began = time.monotonic()
         try:
             while True:
                 try:

@@ -95,6 +95,8 @@ def _target_rows(results):
 
 def _notes(results):
     notes = [f"At {results['at_rate']:,} requests a second."] if results.get("at_rate") else []
+    if apart := results.get("apart"):
+        notes.append(f"Measured by itself, {apart['date']}; rounds: {apart['rounds']}, of {apart['seconds']} s each.")
     notes += [f"Left out: {label}: {reason}" for label, reason in results["left_out"].items()]
     if results.get("quiet") is False:
         notes.append(f"Other processes used {results['others']['median']:.0%} of both CPUs meanwhile: "
@@ -179,6 +181,18 @@ def write_markdown(path, run, plots=None):
     """Writes the tables: between the marks of a file that has them, otherwise as a new file with the marks."""
     head, tail = _around_results(path) or ("", "\n")
     replace(path, f"{head}{BEGIN}\n\n{markdown(run, plots)}\n{END}{tail}")
+
+
+def read_json(path):
+    """What `write_json` wrote."""
+    try:
+        with open(path) as file:
+            run = json.load(file)
+    except (OSError, ValueError) as error:
+        raise Failed(f"{path} cannot be read: {error}") from error
+    if not isinstance(run, dict) or "scenarios" not in run or "machine" not in run or "versions" not in run:
+        raise Failed(f"{path} holds no run; --json writes one")
+    return run
 
 
 def write_json(path, run):

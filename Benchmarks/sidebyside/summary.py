@@ -1,6 +1,8 @@
 """From single rounds to what is reported: medians with minimum and maximum, ratios, targets."""
 import statistics
 
+from .process import Failed
+
 LOAD_MEASURES = ("rate", "cpu", "user", "system", "p50", "p99", "p999", "loaded_mb", "others", "failed")
 # Above this share of other work on both CPUs, figures are not to be trusted.
 QUIET = 0.05
@@ -51,3 +53,23 @@ def _target(target, by_label):
     median = result["value"]["median"]
     result["met"] = median >= target.limit if target.at_least else median <= target.limit
     return result
+
+
+def check_same_machine(earlier, run):
+    """Throws Failed if figures of the two runs do not belong into one table."""
+    for name in ("processor", "cpus", "kernel"):
+        if earlier["machine"].get(name) != run["machine"][name]:
+            raise Failed(f"the earlier run was made on another machine ({name}: {earlier['machine'].get(name)}, here "
+                         f"{run['machine'][name]}); run everything here")
+    for name, version in run["versions"].items():
+        if earlier["versions"].get(name, version) != version:
+            raise Failed(f"the earlier run had {name} {earlier['versions'][name]}, here is {version}; run everything again")
+
+
+def merged(earlier, run, order):
+    """An earlier run with the scenarios of this one in place of its own, each with when it was measured."""
+    apart = {"date": run["machine"]["date"], "rounds": run["rounds"], "seconds": run["seconds"]}
+    found = earlier["scenarios"] | {name: results | {"apart": apart} for name, results in run["scenarios"].items()}
+    known = [name for name in order if name in found]
+    return earlier | {"versions": earlier["versions"] | run["versions"],
+                      "scenarios": {name: found[name] for name in known}}

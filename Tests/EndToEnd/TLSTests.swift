@@ -311,7 +311,7 @@ struct TLSTests {
           s.sendall(b'GET /echo HTTP/1.1\\r\\nHost: a.test\\r\\n\\r\\n')
           assert b'200 OK' in s.recv(65536)
           all.append(s)
-      rss = [int(l.split()[1]) for l in open('/proc/%s/status' % sys.argv[3]) if l.startswith('VmRSS')][0]
+      rss = [int(l.split()[1]) for l in open('/proc/%s/status' % sys.argv[3]) if l.startswith('RssAnon')][0]
       print(rss)
       """
     let before = scene.weft.process.memory

@@ -90,7 +90,7 @@ final class ChildProcess: @unchecked Sendable {
   var output: String { readFile(outputPath) ?? "" }
   var errorOutput: String { readFile(errorPath) ?? "" }
 
-  /// A number of /proc/PID/status, such as VmRSS in kilobytes.
+  /// A number of /proc/PID/status, such as RssAnon in kilobytes.
   func status(_ field: String) -> Int? {
     guard let text = readFile("/proc/\(pid)/status") else { return nil }
     for line in text.split(separator: "\n") where line.hasPrefix(field + ":") {
@@ -99,8 +99,9 @@ final class ChildProcess: @unchecked Sendable {
     return nil
   }
 
-  /// Kilobytes of memory; always 0 under a sanitizer, whose own memory hides the program's.
-  var memory: Int { Sanitizer.isOn ? 0 : status("VmRSS") ?? 0 }
+  /// Kilobytes of memory that it has taken: not the program's code and constants, of which the kernel maps more or fewer.
+  /// Always 0 under a sanitizer, whose own memory hides the program's.
+  var memory: Int { Sanitizer.isOn ? 0 : status("RssAnon") ?? 0 }
 
   /// How many descriptors are open.
   var descriptorCount: Int { listFolder("/proc/\(pid)/fd").count }
