@@ -9,7 +9,7 @@ struct EtcdStoreTests {
 
   /// Repeats what a store that is not reachable for a moment refuses.
   private func persist<Value>(_ body: () async throws -> Value) async throws -> Value {
-    let end = ContinuousClock.now + .seconds(60)
+    let end = ContinuousClock.now + .seconds(180)
     while true {
       do { return try await body() } catch StoreError.unavailable(let text) {
         if ContinuousClock.now > end { throw StoreError.unavailable(text) }

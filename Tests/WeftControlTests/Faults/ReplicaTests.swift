@@ -25,7 +25,7 @@ struct ReplicaTests {
 
   /// Repeats what a store without a leader refuses.
   private func persist(_ body: () async throws -> Void) async throws {
-    let end = ContinuousClock.now + .seconds(60)
+    let end = ContinuousClock.now + .seconds(180)
     while true {
       do { return try await body() } catch StoreError.unavailable(let text) {
         if ContinuousClock.now > end { throw StoreError.unavailable(text) }
